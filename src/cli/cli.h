@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Commands and their options: one table makes the parser, --help and the completions. Parsing is getopt's: options and
+ * operands in any order, "--" ends the options, "--name=value" or "--name value", "-o value" or "-ovalue".
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Exit statuses: an interface, the same in every command (clinch(1)). */
+enum cli_exit {
+	EXIT_ACCEPTED = 0,
+	EXIT_NOT_FOUND_OUT = 1, /* network, file, memory */
+	EXIT_USAGE = 2,
+	EXIT_REVOKED = 3,
+	EXIT_NOT_BELIEVED = 4, /* a staple, a response, a path or a name */
+	EXIT_MISSING = 5,
+	EXIT_UNKNOWN = 6,
+	EXIT_TEMPORARY = 75,
+};
+
+struct cli_option {
+	int id;            /* 1 and above; what cli_next() returns */
+	char letter;       /* 0: none */
+	const char *name;  /* without the dashes */
+	const char *value; /* what its value is called in --help; NULL: it takes none */
+	const char *help;  /* one line, lower case, no full stop */
+	const char
+		*values; /* "none must-staple leaf chain": what completion offers; "FILE" or "DIR": names; NULL: nothing */
+};
+
+struct cli_command {
+	const char *name;
+	const char *summary;              /* one line */
+	const char *operands;             /* "HOST[:PORT]..."; "" when it takes none */
+	const struct cli_option *options; /* ended by an id of 0; --help is added to each */
+	int (*run)(int argc, char **argv,
+		   const struct cli_command *self); /* argv[0] is the command's name; the exit status */
+	const char *examples;                       /* for --help: lines, ended by a newline; NULL: none */
+};
+
+enum { CLI_END = 0, CLI_OPERAND = -1, CLI_BAD = -2, CLI_HELP = -3 };
+
+struct cli {
+	const struct cli_command *command;
+	int argc, at;
+	char **argv;
+	const char *value; /* of the last option or operand */
+	const char *rest;  /* inside "-abc" */
+	bool only_operands;
+};
+
+void cli_init(struct cli *cli, const struct cli_command *command, int argc, char **argv);
+/* An option's id, with cli->value; CLI_OPERAND; CLI_END; CLI_BAD (said on stderr: return EXIT_USAGE); CLI_HELP (shown on
+ * stdout: return EXIT_ACCEPTED). */
+int cli_next(struct cli *cli);
+
+/* --help on stdout, from the same table. */
+void cli_help(const struct cli_command *command);
+
+/* The last thing of a process: stdout is flushed, and what could not be written is said and is EXIT_NOT_FOUND_OUT; else
+ * `status`. */
+int cli_finish(int status);
+
+/* How many letters a typing mistake changed, dropped, added or swapped; UINT_MAX: too long to be one. Hints take 2 at most.
+ */
+unsigned cli_distance(const char *a, const char *b);
+
+/* Where clinch-keep is: beside this executable when that is a build tree, else in libexecdir. False: `size` is too small. */
+bool cli_keep_path(char *out, size_t size);
+
+/* On stderr: "clinch <command>: <sentence>". Return EXIT_USAGE after the first, with a hint at --help. */
+int cli_usage(const struct cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_say(const struct cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Values of options, strictly: all of the text, within bounds; false is said on stderr with the option's name. */
+bool cli_number(const struct cli *cli, const char *option, int64_t min, int64_t max, int64_t *out);
+bool cli_time(const struct cli *cli, const char *option, int64_t *out); /* RFC 3339 */
+/* The index of cli->value among the words of a row's `values`; -1 is said. */
+int cli_choice(const struct cli *cli, const char *option, const char *words);
+
+#endif

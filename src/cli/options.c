@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/time.h"
+#include "cli/cli.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct cli_option help_row = { CLI_HELP, 0, "help", NULL, "show this help", NULL };
+
+/* Names that somebody else chose end up in messages: a control byte must not reach the terminal. */
+static void say_line(const char *command, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+static void say_line(const char *command, const char *format, va_list args)
+{
+	char line[2048];
+
+	vsnprintf(line, sizeof(line), format, args);
+	for (char *at = line; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+	fprintf(stderr, "clinch%s%s: %s\n", *command ? " " : "", command, line);
+}
+
+void cli_say(const struct cli_command *command, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say_line(command->name, format, args);
+	va_end(args);
+}
+
+int cli_usage(const struct cli_command *command, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say_line(command->name, format, args);
+	va_end(args);
+	fprintf(stderr, "Try \"clinch%s%s --help\".\n", *command->name ? " " : "", command->name);
+	return EXIT_USAGE;
+}
+
+int cli_finish(int status)
+{
+	if (!ferror(stdout) && !fflush(stdout))
+		return status;
+	fprintf(stderr, "clinch: standard output could not be written: %s\n", strerror(errno));
+	return EXIT_NOT_FOUND_OUT;
+}
+
+/* ---- typing mistakes ---- */
+
+#define WORD_MAX 32
+
+static unsigned smallest(unsigned a, unsigned b, unsigned c)
+{
+	unsigned least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/* Damerau and Levenshtein's distance, with swapped neighbours counted once. */
+unsigned cli_distance(const char *a, const char *b)
+{
+	size_t a_len = strlen(a), b_len = strlen(b);
+	unsigned cost[WORD_MAX + 1][WORD_MAX + 1];
+
+	if (a_len > WORD_MAX || b_len > WORD_MAX)
+		return UINT_MAX;
+	for (unsigned i = 0; i <= a_len; i++)
+		cost[i][0] = i;
+	for (unsigned j = 0; j <= b_len; j++)
+		cost[0][j] = j;
+	for (unsigned i = 1; i <= a_len; i++) {
+		for (unsigned j = 1; j <= b_len; j++) {
+			unsigned changed = cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+
+			cost[i][j] = smallest(cost[i - 1][j] + 1, cost[i][j - 1] + 1, changed);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				cost[i][j] = smallest(cost[i][j], cost[i - 2][j - 2] + 1, UINT_MAX);
+		}
+	}
+	return cost[a_len][b_len];
+}
+
+static const char *nearest_option(const struct cli_command *command, const char *name)
+{
+	const char *nearest = NULL;
+	unsigned least = 3;
+
+	for (const struct cli_option *row = command->options; row->id; row++) {
+		unsigned distance = cli_distance(row->name, name);
+
+		if (distance < least) {
+			least = distance;
+			nearest = row->name;
+		}
+	}
+	return nearest;
+}
+
+/* ---- parsing ---- */
+
+void cli_init(struct cli *cli, const struct cli_command *command, int argc, char **argv)
+{
+	*cli = (struct cli){ .command = command, .argc = argc, .at = 1, .argv = argv };
+}
+
+static const struct cli_option *find_long(const struct cli_command *command, const char *name, size_t len)
+{
+	for (const struct cli_option *row = command->options; row->id; row++)
+		if (strlen(row->name) == len && !memcmp(row->name, name, len))
+			return row;
+	return len == 4 && !memcmp(name, "help", 4) ? &help_row : NULL;
+}
+
+static const struct cli_option *find_letter(const struct cli_command *command, char letter)
+{
+	for (const struct cli_option *row = command->options; row->id; row++)
+		if (row->letter == letter)
+			return row;
+	return letter == 'h' ? &help_row : NULL;
+}
+
+static int bad(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int bad(const struct cli *cli, const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	cli_usage(cli->command, "%s", line);
+	return CLI_BAD;
+}
+
+static int unknown_long(const struct cli *cli, const char *name, size_t len)
+{
+	char word[WORD_MAX + 8];
+	const char *nearest;
+
+	snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word) - 1), name);
+	nearest = nearest_option(cli->command, word);
+	if (nearest)
+		return bad(cli, "there is no option --%s, did you mean --%s?", word, nearest);
+	return bad(cli, "there is no option --%s", word);
+}
+
+/* The row's value from `attached` (NULL: none), or from the next argument. */
+static int take_value(struct cli *cli, const struct cli_option *row, const char *attached)
+{
+	cli->value = attached;
+	if (attached || !row->value)
+		return row->id;
+	if (cli->at >= cli->argc)
+		return bad(cli, "--%s wants a value: --%s %s", row->name, row->name, row->value);
+	cli->value = cli->argv[cli->at++];
+	return row->id;
+}
+
+static int show_help(const struct cli *cli)
+{
+	cli_help(cli->command);
+	return CLI_HELP;
+}
+
+static int take_long(struct cli *cli, const char *name)
+{
+	const char *equals = strchr(name, '=');
+	size_t len = equals ? (size_t)(equals - name) : strlen(name);
+	const struct cli_option *row = find_long(cli->command, name, len);
+
+	if (!row)
+		return unknown_long(cli, name, len);
+	if (equals && !row->value)
+		return bad(cli, "--%s takes no value", row->name);
+	if (row == &help_row)
+		return show_help(cli);
+	return take_value(cli, row, equals ? equals + 1 : NULL);
+}
+
+static int take_letter(struct cli *cli)
+{
+	char letter = *cli->rest++;
+	const struct cli_option *row = find_letter(cli->command, letter);
+	const char *rest = cli->rest;
+
+	if (!*rest)
+		cli->rest = NULL;
+	if (!row)
+		return bad(cli, "there is no option -%c", letter);
+	if (row == &help_row)
+		return show_help(cli);
+	if (!row->value)
+		return take_value(cli, row, NULL);
+	cli->rest = NULL;
+	return take_value(cli, row, *rest ? rest : NULL);
+}
+
+int cli_next(struct cli *cli)
+{
+	const char *argument;
+
+	if (cli->rest)
+		return take_letter(cli);
+	if (cli->at >= cli->argc)
+		return CLI_END;
+	argument = cli->argv[cli->at++];
+	if (!cli->only_operands && !strcmp(argument, "--")) {
+		cli->only_operands = true;
+		return cli_next(cli);
+	}
+	if (cli->only_operands || argument[0] != '-' || !argument[1]) {
+		cli->value = argument;
+		return CLI_OPERAND;
+	}
+	if (argument[1] == '-')
+		return take_long(cli, argument + 2);
+	cli->rest = argument + 1;
+	return take_letter(cli);
+}
+
+/* ---- values ---- */
+
+static const char *bare(const char *option)
+{
+	return option + strspn(option, "-");
+}
+
+bool cli_number(const struct cli *cli, const char *option, int64_t min, int64_t max, int64_t *out)
+{
+	const char *text = cli->value;
+	char *end;
+	long long number;
+
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	if (!*text || *end || errno || !strchr("-0123456789", *text) || number < min || number > max) {
+		cli_usage(cli->command, "--%s wants a whole number from %lld to %lld, not \"%s\"", bare(option),
+			  (long long)min, (long long)max, text);
+		return false;
+	}
+	*out = number;
+	return true;
+}
+
+bool cli_time(const struct cli *cli, const char *option, int64_t *out)
+{
+	if (time_parse(out, cli->value))
+		return true;
+	cli_usage(cli->command, "--%s wants an instant like 2026-11-23T17:00:00Z, not \"%s\"", bare(option), cli->value);
+	return false;
+}
+
+int cli_choice(const struct cli *cli, const char *option, const char *words)
+{
+	size_t len = strlen(cli->value);
+	const char *at = words;
+
+	for (int i = 0; *at; i++) {
+		size_t word_len = strcspn(at, " ");
+
+		if (word_len == len && !memcmp(at, cli->value, len))
+			return i;
+		at += word_len;
+		at += strspn(at, " ");
+	}
+	cli_usage(cli->command, "--%s wants one of: %s; not \"%s\"", bare(option), words, cli->value);
+	return -1;
+}
+
+/* ---- help ---- */
+
+static void help_option(const struct cli_option *row)
+{
+	char left[64];
+
+	snprintf(left, sizeof(left), "%c%c%s --%s%s%s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
+		 row->letter ? "," : " ", row->name, row->value ? " " : "", row->value ? row->value : "");
+	if (strlen(left) > 26)
+		printf("  %s\n%30s%s\n", left, "", row->help);
+	else
+		printf("  %-28s%s\n", left, row->help);
+}
+
+void cli_help(const struct cli_command *command)
+{
+	printf("Usage: clinch %s [OPTION]...%s%s\n%s\n\nOptions:\n", command->name, *command->operands ? " " : "",
+	       command->operands, command->summary);
+	for (const struct cli_option *row = command->options; row->id; row++)
+		help_option(row);
+	help_option(&help_row);
+	if (command->examples)
+		printf("\nExamples:\n%s", command->examples);
+	printf("\nExit statuses and files: clinch(1). This command: clinch-%s(1).\n", command->name);
+}
