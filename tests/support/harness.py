@@ -32,7 +32,8 @@ LOG_LINES = 60  # of each process's log in a failure's diagnostics
 
 _cases = []
 _running = []  # started and not stopped, in order
-_logs = []  # (title, path) of what the current case started or ran
+_logs = []  # (title, path) of what the current case started
+_runs = []  # the last few commands it ran, as Results
 _tempdirs = []
 
 
@@ -77,7 +78,7 @@ def main():
 
 
 def _run(number, name, fn):
-    del _logs[:]
+    del _logs[:], _runs[:]
     line = f"{number} - {name.replace('_', ' ')}"
     try:
         fn()
@@ -108,16 +109,22 @@ def _diagnose(text):
 
 
 def _dump_logs():
+    for result in _runs:
+        _diagnose_end("--- ran", str(result))
     for title, path in _logs:
-        _diagnose(f"--- log of {title}")
         try:
             with open(path, errors="replace") as f:
-                lines = f.read().split("\n")
+                text = f.read()
         except OSError as error:
-            lines = [f"(no log: {error})"]
-        if len(lines) > LOG_LINES:
-            _diagnose(f"({len(lines) - LOG_LINES} lines left out)")
-        _diagnose("\n".join(lines[-LOG_LINES:]))
+            text = f"(no log: {error})"
+        _diagnose_end(f"--- log of {title}", text)
+
+
+def _diagnose_end(title, text):
+    lines = text.rstrip("\n").split("\n")
+    left_out = max(0, len(lines) - LOG_LINES)
+    _diagnose(title + (f" ({left_out} lines left out)" if left_out else ""))
+    _diagnose("\n".join(lines[left_out:]))
 
 
 # --- expectations -----------------------------------------------------------------------------------------------------------
@@ -199,11 +206,8 @@ def run(argv, input=None, env=None, timeout=30, cwd=None):
         result = Result(argv, None, late.stdout or b"", late.stderr or b"")
         raise Failed(f"not done after {timeout} s\n{result}") from late
     result = Result(argv, done.returncode, done.stdout, done.stderr)
-    fd, path = tempfile.mkstemp(dir=tempdir(), suffix=".log")
-    with os.fdopen(fd, "w") as f:
-        f.write(str(result))
-    _logs.append((argv[0], path))
-    del _logs[:-12]
+    _runs.append(result)
+    del _runs[:-3]
     return result
 
 
@@ -276,7 +280,8 @@ class Process:
 def start(argv, ready=None, seconds=15, env=None, cwd=None, stdin=subprocess.DEVNULL):
     """Starts argv and waits until it is ready. ready is a port number or (address, port) that accepts a TCP connection,
     a "path:/some/file" that exists, any other string a regular expression seen in its log, or a function that is then true
-    (called with the process)."""
+    (called with the process). Waiting for a port connects to it once, which a program that serves one connection at a time
+    may hang on (`openssl ocsp`: use "waiting for OCSP client connections")."""
     process = Process(argv, env=env, cwd=cwd, stdin=stdin)
     if ready is None:
         return process
