@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The front door; the build itself is meson's. `make help` says what there is.
+
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+SANITIZE ?= none
+PREFIX ?= /usr/local
+export CC SANITIZE JOBS
+
+.PHONY: all help deps demo check check-fresh bench fuzz mutate tidy format install clean
+
+all:
+	@tools/packages check build
+	@tools/build build
+
+help:
+	@echo "make              builds build/clinch"
+	@echo "make deps         installs every Debian package that the targets below need"
+	@echo "make demo         walks through the whole loop on loopback and shows each verdict"
+	@echo "make check        builds and runs every test; CC=clang, SANITIZE=address,undefined, TESTS='name...'"
+	@echo "make check-fresh  demo and check in a bare Debian 12 and 13 (as root)"
+	@echo "make bench        the measured figures, beside their limits and the peers"
+	@echo "make fuzz         each fuzzer for SECONDS (600)"
+	@echo "make mutate       takes out each refusal in turn: some test has to notice"
+	@echo "make tidy         clang-tidy; make format: clang-format over the tree"
+	@echo "make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
+	@echo "make clean        removes the build directories"
+
+deps:
+	@tools/packages install build demo test bench clang
+
+demo:
+	@tools/packages install build demo
+	@tools/build build
+	@tools/demo/demo build
+
+check:
+	@tools/packages install build demo test $(if $(findstring clang,$(CC)),clang)
+	@tools/check $(TESTS)
+
+check-fresh:
+	@tools/packages install fresh
+	@tools/check-fresh $(RELEASES)
+
+bench:
+	@tools/packages install build demo test bench
+	@SANITIZE=none tools/build build-bench -Dbench=true --buildtype=release
+	@bench/run build-bench
+
+fuzz:
+	@tools/packages install build test clang
+	@tools/fuzz $(or $(SECONDS),600)
+
+mutate:
+	@tools/packages install build demo test
+	@tools/mutate/mutate
+
+tidy:
+	@tools/packages install build clang
+	@tools/build build
+	@tools/tidy build
+
+format:
+	@tools/packages install test
+	@git ls-files -z -- '*.c' '*.h' | xargs -0 clang-format-14 -i
+
+install:
+	@tools/packages check build
+	@SANITIZE=none tools/build build-install -Dtests=false -Dprefix=$(PREFIX) --buildtype=debugoptimized
+	@meson install -C build-install --no-rebuild
+
+clean:
+	rm -rf build build-bench build-fuzz build-install build-gcc-* build-clang-*
