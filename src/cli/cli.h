@@ -6,21 +6,10 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include "report/exit.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* Exit statuses: an interface, the same in every command (clinch(1)). */
-enum cli_exit {
-	EXIT_ACCEPTED = 0,
-	EXIT_NOT_FOUND_OUT = 1, /* network, file, memory */
-	EXIT_USAGE = 2,
-	EXIT_REVOKED = 3,
-	EXIT_NOT_BELIEVED = 4, /* a staple, a response, a path or a name */
-	EXIT_MISSING = 5,
-	EXIT_UNKNOWN = 6,
-	EXIT_TEMPORARY = 75,
-};
 
 struct cli_option {
 	int id;            /* 1 and above; what cli_next() returns */

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "report/sniff.h"
+#include "base/cleanup.h"
+#include "ocsp/request.h"
+#include "x509/cert_view.h"
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#define DEPTH_MAX 24
+#define LOOKED_AT 4096
+
+const char *sniff_name(enum sniffed kind)
+{
+	static const char *const names[SNIFFED_COUNT] = {
+		[SNIFF_NOTHING] = "nothing",
+		[SNIFF_RESPONSE] = "an OCSP response",
+		[SNIFF_REQUEST] = "an OCSP request",
+		[SNIFF_CERTIFICATE] = "a certificate",
+		[SNIFF_CRL] = "a CRL",
+		[SNIFF_CERTIFICATE_REQUEST] = "a certificate signing request",
+		[SNIFF_PRIVATE_KEY] = "a private key",
+		[SNIFF_PEM] = "PEM",
+		[SNIFF_HTML] = "an HTML page",
+		[SNIFF_BASE64] = "base64",
+		[SNIFF_TEXT] = "text",
+		[SNIFF_DER] = "DER of another kind",
+		[SNIFF_BINARY] = "binary data that is not DER",
+	};
+
+	return kind < SNIFFED_COUNT ? names[kind] : "something";
+}
+
+/* ---- DER ---- */
+
+static bool is_crl(const gnutls_datum_t *der)
+{
+	gnutls_x509_crl_t crl;
+	bool is = false;
+
+	if (gnutls_x509_crl_init(&crl))
+		return false;
+	is = !gnutls_x509_crl_import(crl, der, GNUTLS_X509_FMT_DER);
+	gnutls_x509_crl_deinit(crl);
+	return is;
+}
+
+static bool is_certificate_request(const gnutls_datum_t *der)
+{
+	gnutls_x509_crq_t request;
+	bool is = false;
+
+	if (gnutls_x509_crq_init(&request))
+		return false;
+	is = !gnutls_x509_crq_import(request, der, GNUTLS_X509_FMT_DER);
+	gnutls_x509_crq_deinit(request);
+	return is;
+}
+
+/* PKCS#1, SEC 1 and PKCS#8 all begin with a small version; PKCS#8 encrypted is an AlgorithmIdentifier and octets. */
+static bool is_private_key(struct der content)
+{
+	struct der algorithm, octets;
+	int64_t version;
+
+	if (der_next_is(&content, DER_INTEGER))
+		return der_take_small(&content, DER_INTEGER, &version) && version >= 0 && version <= 1 &&
+		       !der_at_end(&content);
+	return der_take(&content, DER_SEQUENCE, &algorithm) && der_take_octets(&content, &octets) && der_at_end(&content);
+}
+
+static enum sniffed sniff_der(const uint8_t *bytes, size_t len, struct der content)
+{
+	gnutls_datum_t der = { (unsigned char *)(uintptr_t)bytes, (unsigned)len };
+	struct ocsp_request request;
+	struct cert_view cert;
+
+	if (der_next_is(&content, DER_ENUMERATED))
+		return SNIFF_RESPONSE;
+	if (cert_view_parse(&cert, der_of(bytes, len)))
+		return SNIFF_CERTIFICATE;
+	if (ocsp_request_parse(&request, der_of(bytes, len)))
+		return SNIFF_REQUEST;
+	if (is_private_key(content))
+		return SNIFF_PRIVATE_KEY;
+	if (is_crl(&der))
+		return SNIFF_CRL;
+	return is_certificate_request(&der) ? SNIFF_CERTIFICATE_REQUEST : SNIFF_DER;
+}
+
+/* ---- text ---- */
+
+static bool is_text(const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((bytes[i] < ' ' && !strchr("\t\n\r\f", bytes[i])) || !bytes[i] || bytes[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_base64(const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum(bytes[i]) && !strchr("+/=\r\n", bytes[i]))
+			return false;
+	return len > 16 && !memcmp(bytes, "MI", 2); /* SEQUENCE with a long length */
+}
+
+static enum sniffed sniff_text(const uint8_t *bytes, size_t len)
+{
+	const char *text = (const char *)bytes;
+
+	while (len && isspace((unsigned char)*text)) {
+		text++;
+		len--;
+	}
+	if (len > 1 && text[0] == '<' && (text[1] == '!' || isalpha((unsigned char)text[1])))
+		return SNIFF_HTML;
+	return is_base64((const uint8_t *)text, len) ? SNIFF_BASE64 : SNIFF_TEXT;
+}
+
+enum sniffed sniff(const void *bytes, size_t len)
+{
+	struct der in = der_of(bytes, len), content;
+
+	if (!len)
+		return SNIFF_NOTHING;
+	if (memmem(bytes, len, "-----BEGIN ", 11))
+		return SNIFF_PEM;
+	if (is_text(bytes, len < LOOKED_AT ? len : LOOKED_AT))
+		return sniff_text(bytes, len < LOOKED_AT ? len : LOOKED_AT);
+	if (der_take(&in, DER_SEQUENCE, &content) && der_at_end(&in))
+		return sniff_der(bytes, len, content);
+	/* cut off, or with something behind it, but begun as one */
+	in = der_of(bytes, len);
+	if (len > 8 && in.at[0] == DER_SEQUENCE && (in.at[1] & 0x80) && in.at[2 + (in.at[1] & 3)] == DER_ENUMERATED)
+		return SNIFF_RESPONSE;
+	return SNIFF_BINARY;
+}
+
+/* ---- where it stops ---- */
+
+/* OCTET STRINGs are not looked into: whether they hold DER is for their type to say. */
+static const uint8_t *first_fault(struct der in, unsigned depth)
+{
+	while (!der_at_end(&in)) {
+		const uint8_t *start = in.at, *fault;
+		struct der content, whole;
+		uint8_t tag;
+
+		if (depth > DEPTH_MAX || !der_take_any(&in, &tag, &content, &whole))
+			return start;
+		fault = tag & 0x20 ? first_fault(content, depth + 1) : NULL;
+		if (fault)
+			return fault;
+	}
+	return NULL;
+}
+
+size_t sniff_first_fault(const void *bytes, size_t len)
+{
+	struct der in = der_of(bytes, len), content, whole;
+	const uint8_t *fault;
+	uint8_t tag;
+
+	if (!der_take_any(&in, &tag, &content, &whole))
+		return 0;
+	if (!der_at_end(&in))
+		return (size_t)(in.at - (const uint8_t *)bytes);
+	fault = tag & 0x20 ? first_fault(content, 1) : NULL;
+	return fault ? (size_t)(fault - (const uint8_t *)bytes) : len;
+}

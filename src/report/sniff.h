@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What bytes are that are not what they should be: for a message, never for a decision about belief. */
+#ifndef REPORT_SNIFF_H
+#define REPORT_SNIFF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum sniffed {
+	SNIFF_NOTHING, /* no bytes */
+	SNIFF_RESPONSE,
+	SNIFF_REQUEST,
+	SNIFF_CERTIFICATE,
+	SNIFF_CRL,
+	SNIFF_CERTIFICATE_REQUEST,
+	SNIFF_PRIVATE_KEY,
+	SNIFF_PEM, /* of whatever kind */
+	SNIFF_HTML,
+	SNIFF_BASE64, /* of something in DER */
+	SNIFF_TEXT,
+	SNIFF_DER, /* one element, of a kind not known here */
+	SNIFF_BINARY,
+	SNIFFED_COUNT,
+};
+
+enum sniffed sniff(const void *bytes, size_t len);
+const char *sniff_name(enum sniffed kind); /* "an HTML page"; static */
+
+/* The offset of the first byte at which `bytes` stops being one element of well-formed DER; `len`: it is one. */
+size_t sniff_first_fault(const void *bytes, size_t len);
+
+#endif
