@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 		 gnutls_server_name_set(session, GNUTLS_NAME_DNS, argv[1], strlen(argv[1])) ||
 		 clinch_client_attach(session, argv[1], NULL))
 		fprintf(stderr, "client: no session for %s\n", argv[1]);
-	else if ((status = handshake(session, fd)) == 0) /* application data would go here: gnutls_record_send() and _recv() */
+	else if ((status = handshake(session, fd)) == 0) /* here: gnutls_record_send(), gnutls_record_recv() */
 		gnutls_bye(session, GNUTLS_SHUT_WR);
 	gnutls_deinit(session);
 	gnutls_certificate_free_credentials(trust);
