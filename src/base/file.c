@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/file.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/crypto.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int read_all(struct buf *out, int fd, const char *name, struct clinch_error *err)
+{
+	uint8_t chunk[16384];
+	ssize_t n;
+
+	for (;;) {
+		n = read(fd, chunk, sizeof(chunk));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		if ((size_t)n > out->max - out->len)
+			return error_set(err, CLINCH_E_TOO_LARGE, "%s: larger than %zu bytes", name, out->max);
+		if (!buf_add(out, chunk, (size_t)n))
+			return error_set(err, CLINCH_E_MEMORY, "%s: no memory to read it", name);
+	}
+	int failed = n < 0 ? errno : 0;
+	gnutls_memset(chunk, 0, sizeof(chunk)); /* it may have been a key */
+	errno = failed;
+	return failed ? error_errno(err, "%s: cannot be read", name) : 0;
+}
+
+int file_read(struct buf *out, const char *path, struct clinch_error *err)
+{
+	struct stat st;
+
+	if (strcmp(path, "-") == 0)
+		return read_all(out, STDIN_FILENO, "standard input", err);
+	/* O_NONBLOCK: a FIFO without a writer must not hold us at open(). */
+	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return error_errno(err, "%s: cannot be opened", path);
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, "%s: cannot be read", path);
+	if (S_ISDIR(st.st_mode))
+		return error_set(err, CLINCH_E_FILE, "%s: is a directory, not a file", path);
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+		return error_set(err, CLINCH_E_FILE, "%s: is a device, not a file", path);
+	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > out->max)
+		return error_set(err, CLINCH_E_TOO_LARGE, "%s: %lld bytes, more than the limit of %zu", path,
+				 (long long)st.st_size, out->max);
+	if (S_ISFIFO(st.st_mode) && fcntl(fd, F_SETFL, O_RDONLY) < 0)
+		return error_errno(err, "%s: cannot be read", path);
+	return read_all(out, fd, path, err);
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, bytes, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static void split(const char *path, char dir[PATH_MAX], const char **base)
+{
+	const char *slash = strrchr(path, '/');
+
+	*base = slash ? slash + 1 : path;
+	if (!slash)
+		snprintf(dir, PATH_MAX, ".");
+	else
+		snprintf(dir, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+static int fill_and_rename(int dir, int fd, const char *temp, const char *base, const void *bytes, size_t len, mode_t mode)
+{
+	if (write_all(fd, bytes, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0)
+		return -1;
+	if (renameat(dir, temp, dir, base) < 0)
+		return -1;
+	return fsync(dir);
+}
+
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct clinch_error *err)
+{
+	char dir_path[PATH_MAX], temp[NAME_MAX + 1];
+	const char *base;
+	uint32_t random;
+
+	if (strlen(path) >= PATH_MAX)
+		return error_set(err, CLINCH_E_ARGUMENT, "%.100s...: the path is too long", path);
+	split(path, dir_path, &base);
+	if (!*base)
+		return error_set(err, CLINCH_E_ARGUMENT, "%s: names a directory, not a file", path);
+	auto_fd dir = open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return error_errno(err, "%s: its directory cannot be opened", path);
+	if (gnutls_rnd(GNUTLS_RND_NONCE, &random, sizeof(random)) < 0)
+		return error_set(err, CLINCH_E_GNUTLS, "%s: no random name for the temporary file", path);
+	/* A name of its own, whatever the length of the file's: ".clinch-" is what a scan may sweep. */
+	snprintf(temp, sizeof(temp), ".clinch-%08x-%ld.tmp", random, (long)getpid());
+	auto_fd fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_errno(err, "%s: no file can be made in its directory", path);
+	if (fill_and_rename(dir, fd, temp, base, bytes, len, mode) < 0) {
+		int code = error_errno(err, "%s: cannot be written", path);
+		unlinkat(dir, temp, 0);
+		return code;
+	}
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whole files: read with a limit, replaced atomically. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/buf.h"
+#include <clinch/error.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * Read all of `path` ("-": standard input) into `out`, at most out->max bytes: more is CLINCH_E_TOO_LARGE. Regular files,
+ * pipes and sockets; a directory or a device is refused. The message names the path.
+ */
+int file_read(struct buf *out, const char *path, struct clinch_error *err);
+
+/*
+ * Put `len` bytes at `path` so that a reader sees the old file or the new one, never half of one, also after a crash: a
+ * private temporary file in the same directory, written, synced, renamed, the directory synced. `mode` is its mode.
+ */
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct clinch_error *err);
+
+#endif

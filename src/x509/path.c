@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "x509/path.h"
+#include "base/cleanup.h"
+#include "x509/cert_view.h"
+#include <string.h>
+
+/* What GnuTLS's own staple check may set. It is no part of the path: the judgement of a staple is clinch_verify()'s. */
+#define STAPLE_BITS (GNUTLS_CERT_MISSING_OCSP_STATUS | GNUTLS_CERT_INVALID_OCSP_STATUS)
+#define STAPLE_OR_CRL_BITS (GNUTLS_CERT_REVOKED | GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED)
+
+/* Room for the attempts of a chain of cross-signed certificates; more is refused. */
+#define MAX_LINKS 64
+
+struct link {
+	gnutls_datum_t cert, issuer;
+	unsigned status;
+};
+
+struct record {
+	struct link link[MAX_LINKS];
+	unsigned n;
+	unsigned crl_status; /* of all callbacks with a CRL */
+	unsigned any_status; /* of all callbacks */
+	bool failed;
+};
+
+/* GnuTLS's output function has no user pointer. It is set for the length of one call, on the thread that makes it. */
+static _Thread_local struct record *recording;
+
+static void record_done(struct record *record)
+{
+	for (unsigned i = 0; i < record->n; i++) {
+		gnutls_free(record->link[i].cert.data);
+		gnutls_free(record->link[i].issuer.data);
+	}
+}
+
+static int on_link(gnutls_x509_crt_t cert, gnutls_x509_crt_t issuer, gnutls_x509_crl_t crl, unsigned status)
+{
+	struct record *record = recording;
+
+	if (!record)
+		return 0;
+	record->any_status |= status;
+	if (crl) {
+		record->crl_status |= status;
+		return 0;
+	}
+	if (record->n == MAX_LINKS) {
+		record->failed = true;
+		return 0;
+	}
+	struct link *link = &record->link[record->n];
+	*link = (struct link){ .status = status };
+	record->n++;
+	if (gnutls_x509_crt_export2(cert, GNUTLS_X509_FMT_DER, &link->cert) < 0 ||
+	    (issuer && gnutls_x509_crt_export2(issuer, GNUTLS_X509_FMT_DER, &link->issuer) < 0))
+		record->failed = true;
+	return 0;
+}
+
+static bool same(const gnutls_datum_t *a, const gnutls_datum_t *b)
+{
+	return a->size == b->size && a->size > 0 && memcmp(a->data, b->data, a->size) == 0;
+}
+
+/* A path is tried more than once: the last word on a certificate counts. */
+static struct link *last_link_of(struct record *record, const gnutls_datum_t *cert)
+{
+	for (unsigned i = record->n; i > 0; i--)
+		if (same(&record->link[i - 1].cert, cert))
+			return &record->link[i - 1];
+	return NULL;
+}
+
+static bool copy(gnutls_datum_t *out, const gnutls_datum_t *from)
+{
+	out->data = gnutls_malloc(from->size ? from->size : 1);
+	if (!out->data)
+		return false;
+	if (from->size)
+		memcpy(out->data, from->data, from->size);
+	out->size = from->size;
+	return true;
+}
+
+static bool add_member(struct path *path, const gnutls_datum_t *cert, const gnutls_datum_t *issuer)
+{
+	struct path_member *member = &path->member[path->n++];
+
+	return copy(&member->cert, cert) && copy(&member->issuer, issuer);
+}
+
+static bool lacks_the_issuers_feature(const struct link *link)
+{
+	struct cert_view cert, issuer;
+
+	return cert_view_parse(&cert, der_of(link->cert.data, link->cert.size)) &&
+	       cert_view_parse(&issuer, der_of(link->issuer.data, link->issuer.size)) && cert_view_must_staple(&issuer) &&
+	       !cert_view_must_staple(&cert);
+}
+
+/* The reason for a set of GnuTLS's bits, the most telling one first; GOOD when none is left. */
+static enum clinch_reason reason_of(unsigned status)
+{
+	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
+		return CLINCH_REASON_PATH_UNTRUSTED;
+	if (status & GNUTLS_CERT_SIGNATURE_FAILURE)
+		return CLINCH_REASON_PATH_SIGNATURE;
+	if (status & GNUTLS_CERT_EXPIRED)
+		return CLINCH_REASON_PATH_EXPIRED;
+	if (status & GNUTLS_CERT_NOT_ACTIVATED)
+		return CLINCH_REASON_PATH_NOT_YET;
+	if (status & GNUTLS_CERT_INSECURE_ALGORITHM)
+		return CLINCH_REASON_PATH_WEAK;
+	if (status &
+	    (GNUTLS_CERT_SIGNER_NOT_CA | GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE | GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS))
+		return CLINCH_REASON_PATH_CONSTRAINT;
+	if (status & GNUTLS_CERT_PURPOSE_MISMATCH)
+		return CLINCH_REASON_PATH_PURPOSE;
+	if (status & GNUTLS_CERT_UNEXPECTED_OWNER)
+		return CLINCH_REASON_PATH_NAME;
+	if (status & ~(unsigned)GNUTLS_CERT_INVALID)
+		return CLINCH_REASON_PATH_OTHER;
+	return CLINCH_REASON_GOOD;
+}
+
+static enum clinch_reason judge_link(const struct link *link)
+{
+	if (link->status == 0)
+		return CLINCH_REASON_GOOD;
+	if (link->status & GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE && lacks_the_issuers_feature(link))
+		return CLINCH_REASON_PATH_MUST_STAPLE;
+	enum clinch_reason reason = reason_of(link->status);
+	return reason == CLINCH_REASON_GOOD ? CLINCH_REASON_PATH_OTHER : reason;
+}
+
+/* From the peer's certificate upwards, to the one that nobody vouched for: the anchor, which is not judged. */
+static enum clinch_reason walk(struct path *path, struct record *record, const gnutls_datum_t *leaf)
+{
+	static const gnutls_datum_t none = { NULL, 0 };
+	enum clinch_reason reason = CLINCH_REASON_GOOD;
+	gnutls_datum_t at = *leaf;
+
+	for (struct link *link; path->n < PATH_MAX_MEMBERS; at = link->issuer) {
+		link = last_link_of(record, &at);
+		bool is_anchor = !link || (link->status == 0 && (!link->issuer.size || same(&link->cert, &link->issuer)));
+		if (is_anchor && path->n > 0)
+			return reason;
+		if (!add_member(path, &at, link && !is_anchor ? &link->issuer : &none))
+			return CLINCH_REASON_INTERNAL;
+		if (is_anchor)
+			return reason; /* the peer's own certificate is trusted as such */
+		if (reason == CLINCH_REASON_GOOD)
+			reason = judge_link(link);
+		if (!link->issuer.size)
+			return reason;
+	}
+	return CLINCH_REASON_PATH_OTHER;
+}
+
+static enum clinch_reason judge_dates(const struct path *path, int64_t now)
+{
+	struct cert_view view;
+
+	for (unsigned i = 0; i < path->n; i++) {
+		if (!cert_view_parse(&view, der_of(path->member[i].cert.data, path->member[i].cert.size)))
+			return CLINCH_REASON_ISSUER_UNPREPARED;
+		if (now > view.not_after)
+			return CLINCH_REASON_PATH_EXPIRED;
+		if (now < view.not_before)
+			return CLINCH_REASON_PATH_NOT_YET;
+	}
+	return CLINCH_REASON_GOOD;
+}
+
+/* What is left of the status when GnuTLS's staple check is taken out of it. */
+static enum clinch_reason judge_status(unsigned status, const struct record *record)
+{
+	unsigned of_the_staple = STAPLE_BITS | (STAPLE_OR_CRL_BITS & ~record->any_status);
+
+	if (record->crl_status)
+		return CLINCH_REASON_PATH_CRL;
+	enum clinch_reason reason = reason_of(status & ~of_the_staple);
+	if (reason != CLINCH_REASON_GOOD)
+		return reason;
+	/* INVALID, and nothing that would say why: not even the staple. */
+	if (status & GNUTLS_CERT_INVALID && !(status & of_the_staple))
+		return CLINCH_REASON_PATH_OTHER;
+	return CLINCH_REASON_GOOD;
+}
+
+static int verify_peers(gnutls_session_t session, const struct path_wish *wish, struct record *record, unsigned *status)
+{
+	gnutls_typed_vdata_st data[2];
+	unsigned n = 0;
+
+	if (wish->host)
+		data[n++] = (gnutls_typed_vdata_st){ GNUTLS_DT_DNS_HOSTNAME, (unsigned char *)wish->host, 0 };
+	data[n++] = (gnutls_typed_vdata_st){ GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)wish->purpose, 0 };
+	gnutls_session_set_verify_output_function(session, on_link);
+	recording = record;
+	int rc = gnutls_certificate_verify_peers(session, data, n, status);
+	recording = NULL;
+	return rc;
+}
+
+static enum clinch_reason judge(struct path *path, gnutls_session_t session, const struct path_wish *wish)
+{
+	__attribute__((cleanup(record_done))) struct record record = { .n = 0 };
+	unsigned sent;
+	const gnutls_datum_t *leaf = gnutls_certificate_get_peers(session, &sent);
+
+	if (!leaf || sent == 0 || gnutls_certificate_type_get2(session, GNUTLS_CTYPE_PEERS) != GNUTLS_CRT_X509)
+		return CLINCH_REASON_NO_CERTIFICATE;
+	if (verify_peers(session, wish, &record, &path->status) < 0 || record.failed)
+		return CLINCH_REASON_INTERNAL;
+	enum clinch_reason reason = walk(path, &record, leaf);
+	if (reason == CLINCH_REASON_GOOD)
+		reason = judge_status(path->status, &record);
+	if (reason == CLINCH_REASON_GOOD)
+		reason = judge_dates(path, wish->now);
+	return reason;
+}
+
+void path_judge(struct path *out, gnutls_session_t session, const struct path_wish *wish)
+{
+	*out = (struct path){ .n = 0 };
+	out->reason = judge(out, session, wish);
+}
+
+void path_done(struct path *path)
+{
+	for (unsigned i = 0; i < path->n; i++) {
+		gnutls_free(path->member[i].cert.data);
+		gnutls_free(path->member[i].issuer.data);
+	}
+	path->n = 0;
+}
