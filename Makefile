@@ -33,7 +33,7 @@ deps:
 demo:
 	@tools/packages install build demo
 	@tools/build build
-	@tools/demo/demo build
+	@tools/demo
 
 check:
 	@tools/packages install build demo test $(if $(findstring clang,$(CC)),clang)

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
@@ -56,6 +56,18 @@ class Identity:
                            (self.chain_file, b"".join(i.pem for i in self.chain()))):
             with open(path, "wb") as f:
                 f.write(data)
+
+
+def _signed_again(response, key):
+    """The same response with another key's signature, of the same length (an ECDSA one varies by a byte or two: try again)."""
+    for _ in range(1000):
+        if isinstance(key, rsa.RSAPrivateKey):
+            signature = key.sign(response.tbs_response_bytes, padding.PKCS1v15(), hashes.SHA256())
+        else:
+            signature = key.sign(response.tbs_response_bytes, ec.ECDSA(hashes.SHA256()))
+        if len(signature) == len(response.signature):
+            return response.public_bytes(DER).replace(response.signature, signature)
+    raise ValueError("sign_as has another kind of key than the signer")
 
 
 class Pki:
@@ -145,7 +157,7 @@ class Pki:
                  revoked_at=None, reason=None, by_key=True, embed=None, nonce=None, algorithm=None, sign_as=None):
         """A DER response about `leaf`. Times are timedeltas from `now`: by default one hour ago until in four days;
         next_update=False leaves it out. signer is the Identity that signs, the leaf's issuer by default; any other is
-        embedded unless embed=False. sign_as: the key that really signs (a forgery)."""
+        embedded unless embed=False. sign_as: the Identity, of the same kind of key, that really signs (a forgery)."""
         issuer, signer = leaf.issuer, signer or leaf.issuer
         this = self.now + (this_update if this_update is not None else timedelta(hours=-1))
         following = None if next_update is False else self.now + (next_update if next_update is not None else timedelta(days=4))
@@ -162,7 +174,8 @@ class Pki:
             builder = builder.certificates([signer.cert])
         if nonce:
             builder = builder.add_extension(x509.OCSPNonce(nonce), False)
-        return builder.sign((sign_as or signer).key, hashes.SHA256()).public_bytes(DER)
+        response = builder.sign(signer.key, hashes.SHA256())
+        return _signed_again(response, sign_as.key) if sign_as else response.public_bytes(DER)
 
     def expired(self, leaf, **more):
         """Good, but its nextUpdate has passed by a day."""

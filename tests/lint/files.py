@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What holds for files as such: the licence line, paths of somebody's machine, form, scripts."""
+import os
+import re
+import subprocess
+
+from harness import case, expect, main, new_tempdir, run, skip
+from tree import Tree, expect_none, lint, numbered, project
+
+# --- the licence line -------------------------------------------------------------------------------------------------------------
+
+SPDX = "SPDX-License-Identifier: LGPL-2.1-or-later"
+OURS = r"(\.(c|h|def|py|sh)|/meson\.build|^Makefile|^\.ci/run|^tools/[^.]+|^bench/[^.]+)$"
+
+
+def licence(tree):
+    return [(p, 1, "no SPDX line in the first three") for p in tree.matching(OURS)
+            if tree.text(p).strip() and SPDX not in "\n".join(tree.text(p).split("\n")[:3]) and not p.endswith("meson.build")]
+
+
+lint("licence", licence)
+
+# --- what only one machine has ------------------------------------------------------------------------------------------------------
+
+# Written so that this file does not hold what it looks for.
+MACHINE = re.compile("|".join(("/wor" + r"k/\w", "/hom" + r"e/\w", "/User" + r"s/\w", "/tmp/" + r"core-", r"\.py" + "env/")))
+
+
+def machine_paths(tree):
+    return [(path, number, f"{found.group(0)}: a path of one machine") for path in tree.paths
+            for number, line in numbered(tree.text(path)) for found in MACHINE.finditer(line)]
+
+
+lint("machine-paths", machine_paths)
+
+# --- the one form -------------------------------------------------------------------------------------------------------------------
+
+FORMATTER = "clang-format-14"
+
+
+def form(tree):
+    found = []
+    for path in tree.matching(r"\.[ch]$"):
+        done = subprocess.run([FORMATTER, "--style=file:" + os.path.join(project().root, ".clang-format"), "--dry-run", path],
+                              cwd=tree.root, capture_output=True, text=True, timeout=60)
+        lines = re.findall(r"^[^:\n]+:(\d+):\d+: warning: ", done.stderr, re.M)
+        if lines:
+            found.append((path, int(lines[0]), f"{len(set(lines))} lines are not as .clang-format has it: make format"))
+    return found
+
+
+def needs_the_formatter():
+    try:
+        subprocess.run([FORMATTER, "--version"], capture_output=True, check=True, timeout=30)
+    except OSError:
+        skip(f"{FORMATTER} is not here: other versions have other forms")
+
+
+@case
+def the_tree_is_formatted():
+    needs_the_formatter()
+    expect_none(form(project()))
+
+
+@case
+def a_file_out_of_form_is_noticed():
+    needs_the_formatter()
+    root = new_tempdir()
+    with open(os.path.join(root, "ugly.c"), "w") as f:
+        f.write("int ugly(void)\n{\n    return 1 ;\n}\n")
+    expect([p for p, _, _ in form(Tree(root, ["ugly.c"]))] == ["ugly.c"], "ugly.c was not noticed")
+
+
+# --- scripts ------------------------------------------------------------------------------------------------------------------------
+
+
+def scripts(tree):
+    shells = [p for p in tree.paths if re.match(r"#!/(usr/)?bin/(env )?(ba|da)?sh\b", tree.text(p))]
+    done = run(["shellcheck", "--format=gcc", *(os.path.join(tree.root, p) for p in shells)], timeout=60)
+    rows = re.findall(r"^(.*?):(\d+):\d+: (.*)$", done.out, re.M)
+    return [(os.path.relpath(path, tree.root), int(number), sentence) for path, number, sentence in rows]
+
+
+lint("scripts", scripts)
+
+
+@case
+def the_front_doors_scripts_are_among_those_checked():
+    tree = project()
+    for path in ("tools/packages", "tools/check", "tools/check-fresh", ".ci/run"):
+        expect(path in tree.paths and tree.text(path).startswith("#!"), f"{path} is not a script of the tree")
+
+
+main()

@@ -1,0 +1,1 @@
+/* WRONG(licence): no SPDX line */
