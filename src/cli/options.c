@@ -10,7 +10,15 @@
 
 static const struct cli_option help_row = { CLI_HELP, 0, "help", NULL, "show this help", NULL };
 
-/* Names that somebody else chose end up in messages: a control byte must not reach the terminal. */
+/* C0, DEL, and C1 as UTF-8 has it. */
+static bool is_control(const char *at)
+{
+	unsigned char byte = (unsigned char)at[0], next = byte ? (unsigned char)at[1] : 0;
+
+	return byte < ' ' || byte == 0x7f || (byte == 0xc2 && next >= 0x80 && next < 0xa0);
+}
+
+/* Names that somebody else chose end up in messages: a control must not reach the terminal. */
 static void say_line(const char *command, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 static void say_line(const char *command, const char *format, va_list args)
 {
@@ -18,7 +26,7 @@ static void say_line(const char *command, const char *format, va_list args)
 
 	vsnprintf(line, sizeof(line), format, args);
 	for (char *at = line; *at; at++)
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
+		if (is_control(at))
 			*at = '?';
 	fprintf(stderr, "clinch%s%s: %s\n", *command ? " " : "", command, line);
 }

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #define DEPTH_MAX 24
+#define PEM_BEGIN "-----BEGIN "
 #define LOOKED_AT 4096
 
 const char *sniff_name(enum sniffed kind)
@@ -119,14 +120,39 @@ static enum sniffed sniff_text(const uint8_t *bytes, size_t len)
 	return is_base64((const uint8_t *)text, len) ? SNIFF_BASE64 : SNIFF_TEXT;
 }
 
+static enum sniffed sniff_pem(const uint8_t *bytes, size_t len)
+{
+	static const struct {
+		const char *label;
+		enum sniffed kind;
+	} rows[] = {
+		{ "CERTIFICATE-----", SNIFF_CERTIFICATE },
+		{ "TRUSTED CERTIFICATE-----", SNIFF_CERTIFICATE },
+		{ "X509 CRL-----", SNIFF_CRL },
+		{ "CERTIFICATE REQUEST-----", SNIFF_CERTIFICATE_REQUEST },
+		{ "NEW CERTIFICATE REQUEST-----", SNIFF_CERTIFICATE_REQUEST },
+		{ "PRIVATE KEY-----", SNIFF_PRIVATE_KEY },
+		{ "EC PRIVATE KEY-----", SNIFF_PRIVATE_KEY },
+		{ "RSA PRIVATE KEY-----", SNIFF_PRIVATE_KEY },
+		{ "ENCRYPTED PRIVATE KEY-----", SNIFF_PRIVATE_KEY },
+	};
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (len >= strlen(rows[i].label) && !memcmp(bytes, rows[i].label, strlen(rows[i].label)))
+			return rows[i].kind;
+	return SNIFF_PEM;
+}
+
 enum sniffed sniff(const void *bytes, size_t len)
 {
 	struct der in = der_of(bytes, len), content;
+	const uint8_t *pem, *end = (const uint8_t *)bytes + len;
 
 	if (!len)
 		return SNIFF_NOTHING;
-	if (memmem(bytes, len, "-----BEGIN ", 11))
-		return SNIFF_PEM;
+	pem = memmem(bytes, len, PEM_BEGIN, strlen(PEM_BEGIN));
+	if (pem)
+		return sniff_pem(pem + strlen(PEM_BEGIN), (size_t)(end - pem) - strlen(PEM_BEGIN));
 	if (is_text(bytes, len < LOOKED_AT ? len : LOOKED_AT))
 		return sniff_text(bytes, len < LOOKED_AT ? len : LOOKED_AT);
 	if (der_take(&in, DER_SEQUENCE, &content) && der_at_end(&in))

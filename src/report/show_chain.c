@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "der/oid.h"
+#include "report/embedded.h"
+#include "report/show.h"
+#include "report/sniff.h"
+#include <gnutls/crypto.h>
+#include <string.h>
+#include <strings.h>
+
+#define BIT(finding) ((uint64_t)1 << CLINCH_FINDING_##finding)
+#define URLS_MAX 32
+
+static unsigned put_urls(struct json_maker *maker, const char *key, const struct cert_view *view, const void *method,
+			 size_t len)
+{
+	json_t *array = json_array();
+	struct der url;
+	unsigned n = 0;
+
+	for (; n < URLS_MAX && cert_view_access_url(view, method, len, n, &url); n++) {
+		auto_buf text = { .max = 64 * 1024 };
+
+		report_printable(&text, url.at, der_len(url));
+		if (!json_add(array, json_stringn(text.len ? (const char *)text.data : "", text.len)))
+			maker->failed = true;
+	}
+	json_put(maker, key, array);
+	return n;
+}
+
+static uint64_t url_findings(const struct cert_view *view, unsigned n)
+{
+	uint64_t found = 0;
+	struct der url;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!cert_view_access_url(view, OID_AD_OCSP, sizeof(OID_AD_OCSP) - 1, i, &url))
+			break;
+		if (der_len(url) < 7 || strncasecmp((const char *)url.at, "http://", 7))
+			found |= BIT(URL_NOT_HTTP);
+	}
+	if (n)
+		return found;
+	if (cert_view_must_staple(view))
+		found |= BIT(MUST_STAPLE_WITHOUT_URL);
+	return cert_view_self_issued(view) ? found : found | BIT(NO_URL);
+}
+
+/* RFC 5280 4.1.2.2: positive, without a leading zero that the sign does not need */
+static bool serial_is_minimal(struct der serial)
+{
+	if (!der_len(serial) || serial.at[0] & 0x80)
+		return false;
+	if (der_len(serial) == 1)
+		return serial.at[0] != 0;
+	return serial.at[0] || serial.at[1] & 0x80;
+}
+
+static void put_fingerprint(struct json_maker *maker, struct der der)
+{
+	uint8_t hash[32];
+
+	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, der.at, der_len(der), hash))
+		json_put(maker, "sha256", json_null());
+	else
+		json_put_hex(maker, "sha256", der_of(hash, sizeof(hash)));
+}
+
+static json_t *unreadable(struct der der)
+{
+	struct json_maker maker = json_maker_new();
+
+	json_put_text(&maker, "subject", NULL);
+	json_put_text(&maker, "detail", "not a certificate in strict DER");
+	json_put_number(&maker, "size", (int64_t)der_len(der));
+	return json_maker_finish(&maker);
+}
+
+json_t *show_certificate(struct der der)
+{
+	struct json_maker maker;
+	struct cert_view view;
+	struct der_extension nocheck;
+	uint64_t findings;
+	unsigned n;
+
+	if (!cert_view_parse(&view, der))
+		return unreadable(der);
+	maker = json_maker_new();
+	json_put_name(&maker, "subject", view.subject);
+	json_put_name(&maker, "issuer", view.issuer);
+	json_put_hex(&maker, "serial", view.serial);
+	json_put_time(&maker, "not_before", view.not_before);
+	json_put_time(&maker, "not_after", view.not_after);
+	json_put_bool(&maker, "is_ca", cert_view_is_ca(&view));
+	json_put_bool(&maker, "self_issued", cert_view_self_issued(&view));
+	json_put_bool(&maker, "must_staple", cert_view_must_staple(&view));
+	n = put_urls(&maker, "ocsp_urls", &view, OID_AD_OCSP, sizeof(OID_AD_OCSP) - 1);
+	put_urls(&maker, "ca_issuers_urls", &view, OID_AD_CA_ISSUERS, sizeof(OID_AD_CA_ISSUERS) - 1);
+	json_put_bool(&maker, "ocsp_signing",
+		      cert_view_has_purpose(&view, OID_KP_OCSP_SIGNING, sizeof(OID_KP_OCSP_SIGNING) - 1));
+	json_put_bool(&maker, "nocheck",
+		      cert_view_extension(&view, OID_OCSP_NOCHECK, sizeof(OID_OCSP_NOCHECK) - 1, &nocheck));
+	put_fingerprint(&maker, der);
+	findings = url_findings(&view, n) | (serial_is_minimal(view.serial) ? 0 : BIT(SERIAL_NOT_MINIMAL));
+	json_put(&maker, "findings", report_findings_json(findings));
+	return json_maker_finish(&maker);
+}
+
+json_t *show_chain(const struct chain *chain)
+{
+	struct json_maker maker = show_begin("certificates", 0);
+	json_t *certificates = json_array();
+	size_t size = 0;
+
+	json_put_bool(&maker, "understood", true);
+	for (unsigned i = 0; i < chain->n; i++) {
+		const gnutls_datum_t *cert = &chain->cert[i];
+		json_t *shown = show_certificate(der_of(cert->data, cert->size));
+
+		if (!shown ||
+		    json_object_set_new(shown, "issuer_in_file", json_boolean(chain_find_issuer(chain, cert) != NULL)))
+			maker.failed = true;
+		if (!json_add(certificates, shown))
+			maker.failed = true;
+		size += cert->size;
+	}
+	json_put_number(&maker, "size", (int64_t)size);
+	json_put(&maker, "certificates", certificates);
+	return json_maker_finish(&maker);
+}
+
+json_t *show_not_understood(gnutls_datum_t bytes)
+{
+	struct json_maker maker = show_begin(NULL, bytes.size);
+	enum sniffed kind = sniff(bytes.data, bytes.size);
+	size_t fault = sniff_first_fault(bytes.data, bytes.size);
+	auto_buf detail = { .max = 64 * 1024 };
+
+	buf_printf(&detail, "%s, not an OCSP request, a response or certificates", sniff_name(kind));
+	if (kind == SNIFF_BINARY && fault < bytes.size)
+		buf_printf(&detail, "; it stops making sense at byte %zu of %u", fault, bytes.size);
+	json_put_bool(&maker, "understood", false);
+	json_put_buf(&maker, "detail", &detail);
+	json_put(&maker, "stops_at",
+		 kind == SNIFF_BINARY && fault < bytes.size ? json_integer((json_int_t)fault) : json_null());
+	return json_maker_finish(&maker);
+}
