@@ -34,6 +34,12 @@ static bool names(const struct ocsp_response *response, const struct cert_view *
 				: der_equals(response->responder, cert->subject);
 }
 
+static bool names_issuer(const struct ocsp_response *response, const struct issuer *issuer)
+{
+	return response->by_key ? der_equals_bytes(response->responder, issuer->key_hash[HASH_SHA1], 20)
+				: der_equals(response->responder, issuer->view.subject);
+}
+
 /* RFC 6960 4.3: what signs is judged before what is signed. SHA-1 may be allowed by name, MD5 and MD2 never. */
 static enum clinch_reason check_algorithm(struct judgement *j)
 {
@@ -102,7 +108,7 @@ static enum clinch_reason try_issuer(struct judgement *j)
 {
 	const struct issuer *issuer = j->subject->issuer;
 
-	if (!names(&j->response, &issuer->view))
+	if (!names_issuer(&j->response, issuer))
 		return CLINCH_REASON_SIGNER_UNKNOWN;
 	j->signer_kind = SIGNER_IS_ISSUER;
 	j->signer = issuer->view;

@@ -133,8 +133,10 @@ static enum clinch_reason prepare(clinch_subject_t **out, const struct client *c
 	const struct path_member *member = &client->path.member[place];
 	auto_issuer *issuer = NULL;
 	bool is_validated = client->path.reason == CLINCH_REASON_GOOD;
-	int code = member->issuer.size ? issuer_new(&issuer, &member->issuer, NULL) : CLINCH_E_MISSING;
 
+	if (!member->issuer.size)
+		return CLINCH_REASON_ISSUER_UNKNOWN;
+	int code = issuer_new(&issuer, &member->issuer, NULL);
 	if (code == 0)
 		code = subject_new(out, &member->cert, issuer, !is_validated, NULL);
 	if (code == CLINCH_E_MEMORY)
