@@ -25,6 +25,6 @@ struct json_maker show_begin(const char *kind, size_t size);
 void show_put_cert_id(struct json_maker *maker, const struct cert_id *id);
 void show_put_extensions(struct json_maker *maker, struct der extensions);
 uint64_t show_cert_id_findings(const struct cert_id *id);
-json_t *show_certificate(struct der der);
+json_t *show_certificate(struct der der, const struct chain *file); /* `file` NULL: not from a file */
 
 #endif

@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "der/oid.h"
+#include "ocsp/judgement.h"
 #include "report/embedded.h"
 #include "report/show.h"
 #include "report/sniff.h"
 #include <gnutls/crypto.h>
 #include <string.h>
-#include <strings.h>
 
 #define BIT(finding) ((uint64_t)1 << CLINCH_FINDING_##finding)
 #define URLS_MAX 32
 
-static unsigned put_urls(struct json_maker *maker, const char *key, const struct cert_view *view, const void *method,
-			 size_t len)
+static void put_urls(struct json_maker *maker, const char *key, const struct cert_view *view, const void *method, size_t len)
 {
 	json_t *array = json_array();
 	struct der url;
-	unsigned n = 0;
-
-	for (; n < URLS_MAX && cert_view_access_url(view, method, len, n, &url); n++) {
+	for (unsigned i = 0; i < URLS_MAX && cert_view_access_url(view, method, len, i, &url); i++) {
 		auto_buf text = { .max = 64 * 1024 };
 
 		report_printable(&text, url.at, der_len(url));
@@ -25,25 +22,6 @@ static unsigned put_urls(struct json_maker *maker, const char *key, const struct
 			maker->failed = true;
 	}
 	json_put(maker, key, array);
-	return n;
-}
-
-static uint64_t url_findings(const struct cert_view *view, unsigned n)
-{
-	uint64_t found = 0;
-	struct der url;
-
-	for (unsigned i = 0; i < n; i++) {
-		if (!cert_view_access_url(view, OID_AD_OCSP, sizeof(OID_AD_OCSP) - 1, i, &url))
-			break;
-		if (der_len(url) < 7 || strncasecmp((const char *)url.at, "http://", 7))
-			found |= BIT(URL_NOT_HTTP);
-	}
-	if (n)
-		return found;
-	if (cert_view_must_staple(view))
-		found |= BIT(MUST_STAPLE_WITHOUT_URL);
-	return cert_view_self_issued(view) ? found : found | BIT(NO_URL);
 }
 
 /* RFC 5280 4.1.2.2: positive, without a leading zero that the sign does not need */
@@ -54,6 +32,14 @@ static bool serial_is_minimal(struct der serial)
 	if (der_len(serial) == 1)
 		return serial.at[0] != 0;
 	return serial.at[0] || serial.at[1] & 0x80;
+}
+
+/* That nobody can ask about it is worth saying of neither a root nor a responder. */
+static uint64_t certificate_findings(const struct cert_view *view, bool is_responder)
+{
+	uint64_t found = findings_of_certificate(view) | (serial_is_minimal(view->serial) ? 0 : BIT(SERIAL_NOT_MINIMAL));
+
+	return is_responder || cert_view_self_issued(view) ? found & ~BIT(NO_URL) : found;
 }
 
 static void put_fingerprint(struct json_maker *maker, struct der der)
@@ -76,16 +62,23 @@ static json_t *unreadable(struct der der)
 	return json_maker_finish(&maker);
 }
 
-json_t *show_certificate(struct der der)
+static bool has_issuer(const struct chain *file, struct der der)
+{
+	gnutls_datum_t cert = { (unsigned char *)(uintptr_t)der.at, (unsigned)der_len(der) };
+
+	return chain_find_issuer(file, &cert) != NULL;
+}
+
+json_t *show_certificate(struct der der, const struct chain *file)
 {
 	struct json_maker maker;
 	struct cert_view view;
 	struct der_extension nocheck;
-	uint64_t findings;
-	unsigned n;
+	bool is_responder;
 
 	if (!cert_view_parse(&view, der))
 		return unreadable(der);
+	is_responder = cert_view_has_purpose(&view, OID_KP_OCSP_SIGNING, sizeof(OID_KP_OCSP_SIGNING) - 1);
 	maker = json_maker_new();
 	json_put_name(&maker, "subject", view.subject);
 	json_put_name(&maker, "issuer", view.issuer);
@@ -95,15 +88,15 @@ json_t *show_certificate(struct der der)
 	json_put_bool(&maker, "is_ca", cert_view_is_ca(&view));
 	json_put_bool(&maker, "self_issued", cert_view_self_issued(&view));
 	json_put_bool(&maker, "must_staple", cert_view_must_staple(&view));
-	n = put_urls(&maker, "ocsp_urls", &view, OID_AD_OCSP, sizeof(OID_AD_OCSP) - 1);
+	put_urls(&maker, "ocsp_urls", &view, OID_AD_OCSP, sizeof(OID_AD_OCSP) - 1);
 	put_urls(&maker, "ca_issuers_urls", &view, OID_AD_CA_ISSUERS, sizeof(OID_AD_CA_ISSUERS) - 1);
-	json_put_bool(&maker, "ocsp_signing",
-		      cert_view_has_purpose(&view, OID_KP_OCSP_SIGNING, sizeof(OID_KP_OCSP_SIGNING) - 1));
+	json_put_bool(&maker, "ocsp_signing", is_responder);
 	json_put_bool(&maker, "nocheck",
 		      cert_view_extension(&view, OID_OCSP_NOCHECK, sizeof(OID_OCSP_NOCHECK) - 1, &nocheck));
 	put_fingerprint(&maker, der);
-	findings = url_findings(&view, n) | (serial_is_minimal(view.serial) ? 0 : BIT(SERIAL_NOT_MINIMAL));
-	json_put(&maker, "findings", report_findings_json(findings));
+	if (file)
+		json_put_bool(&maker, "issuer_in_file", has_issuer(file, der));
+	json_put(&maker, "findings", report_findings_json(certificate_findings(&view, is_responder)));
 	return json_maker_finish(&maker);
 }
 
@@ -116,12 +109,8 @@ json_t *show_chain(const struct chain *chain)
 	json_put_bool(&maker, "understood", true);
 	for (unsigned i = 0; i < chain->n; i++) {
 		const gnutls_datum_t *cert = &chain->cert[i];
-		json_t *shown = show_certificate(der_of(cert->data, cert->size));
 
-		if (!shown ||
-		    json_object_set_new(shown, "issuer_in_file", json_boolean(chain_find_issuer(chain, cert) != NULL)))
-			maker.failed = true;
-		if (!json_add(certificates, shown))
+		if (!json_add(certificates, show_certificate(der_of(cert->data, cert->size), chain)))
 			maker.failed = true;
 		size += cert->size;
 	}

@@ -182,7 +182,7 @@ static void put_certificates(struct json_maker *maker, const struct ocsp_respons
 	struct der certs = response->certs, content, whole;
 
 	while (der_take_whole(&certs, DER_SEQUENCE, &content, &whole))
-		if (!json_add(array, show_certificate(whole)))
+		if (!json_add(array, show_certificate(whole, NULL)))
 			maker->failed = true;
 	json_put(maker, "certificates", array);
 }

@@ -3,7 +3,7 @@
 #include "report/show.h"
 #include <string.h>
 
-#define COLUMN 20
+#define COLUMN 23
 #define STEP 2
 
 /* "this_update" is "this update" for a person. */
