@@ -31,9 +31,12 @@ enum der_tag {
 #define DER_CONTEXT(n) (0xa0 | (n))           /* [n] constructed: EXPLICIT, or IMPLICIT of a SEQUENCE */
 #define DER_CONTEXT_PRIMITIVE(n) (0x80 | (n)) /* [n] IMPLICIT of a primitive type */
 
+/* `bytes` may be NULL where `len` is 0. */
 static inline struct der der_of(const void *bytes, size_t len)
 {
-	return (struct der){ bytes, (const uint8_t *)bytes + len };
+	const uint8_t *at = bytes;
+
+	return (struct der){ at, len ? at + len : at };
 }
 
 static inline size_t der_len(struct der view)
