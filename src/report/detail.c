@@ -44,22 +44,18 @@ static void say_size(struct buf *out, const struct facts *facts)
 static void say_malformed(struct buf *out, const struct facts *facts)
 {
 	enum sniffed kind = sniff(facts->der.data, facts->der.size);
-	size_t fault = sniff_first_fault(facts->der.data, facts->der.size);
 
 	put_text(out, facts);
 	if (kind != SNIFF_RESPONSE && kind != SNIFF_DER && kind != SNIFF_BINARY)
 		buf_printf(out, " but %s", sniff_name(kind));
-	else if (fault < facts->der.size)
-		buf_printf(out, ": they stop making sense at byte %zu of %u", fault, facts->der.size);
+	else
+		sniff_put_fault(out, facts->der.data, facts->der.size);
 }
 
 static void say_inside(struct buf *out, const struct facts *facts)
 {
-	size_t fault = sniff_first_fault(facts->der.data, facts->der.size);
-
 	put_text(out, facts);
-	if (fault < facts->der.size)
-		buf_printf(out, ": it stops making sense at byte %zu of %u", fault, facts->der.size);
+	sniff_put_fault(out, facts->der.data, facts->der.size);
 }
 
 /* ---- the signer ---- */

@@ -123,15 +123,14 @@ json_t *show_not_understood(gnutls_datum_t bytes)
 {
 	struct json_maker maker = show_begin(NULL, bytes.size);
 	enum sniffed kind = sniff(bytes.data, bytes.size);
-	size_t fault = sniff_first_fault(bytes.data, bytes.size);
 	auto_buf detail = { .max = 64 * 1024 };
 
 	buf_printf(&detail, "%s, not an OCSP request, a response or certificates", sniff_name(kind));
-	if (kind == SNIFF_BINARY && fault < bytes.size)
-		buf_printf(&detail, "; it stops making sense at byte %zu of %u", fault, bytes.size);
+	if (kind == SNIFF_BINARY)
+		sniff_put_fault(&detail, bytes.data, bytes.size);
 	json_put_bool(&maker, "understood", false);
 	json_put_buf(&maker, "detail", &detail);
-	json_put(&maker, "stops_at",
-		 kind == SNIFF_BINARY && fault < bytes.size ? json_integer((json_int_t)fault) : json_null());
+	if (kind == SNIFF_BINARY)
+		show_put_fault(&maker, bytes);
 	return json_maker_finish(&maker);
 }

@@ -215,22 +215,36 @@ static const char *status_word(int64_t status)
 	return status >= 0 && status < (int64_t)(sizeof(words) / sizeof(*words)) ? words[status] : NULL;
 }
 
+void show_put_fault(struct json_maker *maker, gnutls_datum_t bytes)
+{
+	size_t at;
+
+	json_put(maker, "stops_at", sniff_fault(bytes.data, bytes.size, &at) ? json_integer((json_int_t)at) : json_null());
+}
+
+static void put_refused(struct json_maker *maker, gnutls_datum_t der, enum clinch_reason reason)
+{
+	auto_buf detail = { .max = 1024 };
+
+	buf_printf(&detail, "%s", clinch_reason_text(reason));
+	sniff_put_fault(&detail, der.data, der.size);
+	json_put_text(maker, "reason", clinch_reason_name(reason));
+	json_put_buf(maker, "detail", &detail);
+	show_put_fault(maker, der);
+}
+
 json_t *show_response(gnutls_datum_t der)
 {
 	struct ocsp_response response = { .status = -1 };
 	enum clinch_reason reason = ocsp_response_parse(&response, der_of(der.data, der.size));
 	bool is_error = response.status > 0 && status_word(response.status);
 	struct json_maker maker = show_begin("response", der.size);
-	size_t fault = sniff_first_fault(der.data, der.size);
 
 	json_put_bool(&maker, "understood", reason == CLINCH_REASON_GOOD || is_error);
 	json_put_text(&maker, "response_status", response.status < 0 ? NULL : status_word(response.status));
-	if (reason == CLINCH_REASON_GOOD) {
+	if (reason == CLINCH_REASON_GOOD)
 		put_successful(&maker, &response, der.size);
-		return json_maker_finish(&maker);
-	}
-	json_put_text(&maker, "reason", clinch_reason_name(reason));
-	json_put_text(&maker, "detail", clinch_reason_text(reason));
-	json_put(&maker, "stops_at", fault < der.size ? json_integer((json_int_t)fault) : json_null());
+	else
+		put_refused(&maker, der, reason);
 	return json_maker_finish(&maker);
 }

@@ -166,16 +166,52 @@ enum sniffed sniff(const void *bytes, size_t len)
 
 /* ---- where it stops ---- */
 
+/* The bytes of the header at `in`, and how long its content says it is; 0: it is none. */
+static size_t header_len(struct der in, size_t *content_len)
+{
+	size_t n;
+
+	if (der_len(in) < 2 || (in.at[0] & 0x1f) == 0x1f || in.at[1] == 0x80)
+		return 0;
+	*content_len = in.at[1];
+	if (in.at[1] < 0x80)
+		return 2;
+	n = in.at[1] & 0x7f;
+	if (n > sizeof(uint32_t) || der_len(in) < 2 + n)
+		return 0;
+	*content_len = 0;
+	for (size_t i = 0; i < n; i++)
+		*content_len = *content_len << 8 | in.at[2 + i];
+	return 2 + n;
+}
+
+static const uint8_t *first_fault(struct der in, unsigned depth);
+
+/* An element that is longer than what there is: the fault is further in, or at the end. */
+static const uint8_t *fault_of_cut(struct der in, unsigned depth)
+{
+	size_t content_len, header = header_len(in, &content_len);
+	const uint8_t *fault = NULL;
+
+	if (!header || content_len <= der_len(in) - header)
+		return in.at;
+	if (in.at[0] & 0x20)
+		fault = first_fault((struct der){ in.at + header, in.end }, depth + 1);
+	return fault ? fault : in.end;
+}
+
 /* OCTET STRINGs are not looked into: whether they hold DER is for their type to say. */
 static const uint8_t *first_fault(struct der in, unsigned depth)
 {
 	while (!der_at_end(&in)) {
-		const uint8_t *start = in.at, *fault;
-		struct der content, whole;
+		struct der start = in, content, whole;
+		const uint8_t *fault;
 		uint8_t tag;
 
-		if (depth > DEPTH_MAX || !der_take_any(&in, &tag, &content, &whole))
-			return start;
+		if (depth > DEPTH_MAX)
+			return in.at;
+		if (!der_take_any(&in, &tag, &content, &whole))
+			return fault_of_cut(start, depth);
 		fault = tag & 0x20 ? first_fault(content, depth + 1) : NULL;
 		if (fault)
 			return fault;
@@ -183,16 +219,34 @@ static const uint8_t *first_fault(struct der in, unsigned depth)
 	return NULL;
 }
 
-size_t sniff_first_fault(const void *bytes, size_t len)
+bool sniff_fault(const void *bytes, size_t len, size_t *at)
 {
 	struct der in = der_of(bytes, len), content, whole;
 	const uint8_t *fault;
 	uint8_t tag;
 
+	*at = 0;
+	if (!len)
+		return true;
 	if (!der_take_any(&in, &tag, &content, &whole))
-		return 0;
-	if (!der_at_end(&in))
-		return (size_t)(in.at - (const uint8_t *)bytes);
-	fault = tag & 0x20 ? first_fault(content, 1) : NULL;
-	return fault ? (size_t)(fault - (const uint8_t *)bytes) : len;
+		fault = fault_of_cut(der_of(bytes, len), 0);
+	else if (!der_at_end(&in))
+		fault = in.at;
+	else
+		fault = tag & 0x20 ? first_fault(content, 1) : NULL;
+	if (fault)
+		*at = (size_t)(fault - (const uint8_t *)bytes);
+	return fault;
+}
+
+void sniff_put_fault(struct buf *out, const void *bytes, size_t len)
+{
+	size_t at;
+
+	if (!sniff_fault(bytes, len, &at))
+		return;
+	if (at == len)
+		buf_printf(out, ": the bytes end too soon, after %zu", len);
+	else
+		buf_printf(out, ": the bytes stop making sense at byte %zu of %zu", at, len);
 }

@@ -3,6 +3,8 @@
 #ifndef REPORT_SNIFF_H
 #define REPORT_SNIFF_H
 
+#include "base/buf.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +28,12 @@ enum sniffed {
 enum sniffed sniff(const void *bytes, size_t len);
 const char *sniff_name(enum sniffed kind); /* "an HTML page"; static */
 
-/* The offset of the first byte at which `bytes` stops being one element of well-formed DER; `len`: it is one. */
-size_t sniff_first_fault(const void *bytes, size_t len);
+/* Are `bytes` not one element of well-formed DER? Then *at is the offset where they stop being one; `len`: they end too
+ * soon. */
+bool sniff_fault(const void *bytes, size_t len, size_t *at);
+
+/* ": the bytes stop making sense at byte 12 of 90", ": the bytes end too soon, after 90"; nothing where there is no fault.
+ */
+void sniff_put_fault(struct buf *out, const void *bytes, size_t len);
 
 #endif
