@@ -2,17 +2,18 @@
 #include "ocsp/delegate.h"
 #include "der/oid.h"
 #include "x509/signature.h"
-#include <string.h>
+#include <gnutls/crypto.h>
 
 #define EXTENSION(view, name, out) cert_view_extension(view, OID_##name, sizeof(OID_##name) - 1, out)
 
-void delegate_unref(struct delegate *delegate)
+enum clinch_reason delegate_read(struct delegate *out, struct der whole)
 {
-	if (!delegate || atomic_fetch_sub_explicit(&delegate->refs, 1, memory_order_acq_rel) != 1)
-		return;
-	if (delegate->key)
-		gnutls_pubkey_deinit(delegate->key);
-	free(delegate);
+	*out = (struct delegate){ .key = NULL };
+	if (!cert_view_parse(&out->view, whole))
+		return CLINCH_REASON_DELEGATE_MALFORMED;
+	if (gnutls_hash_fast(GNUTLS_DIG_SHA1, out->view.key_bits.at, der_len(out->view.key_bits), out->key_hash) < 0)
+		return CLINCH_REASON_INTERNAL;
+	return CLINCH_REASON_GOOD;
 }
 
 bool delegate_has_nocheck(const struct cert_view *cert)
@@ -72,8 +73,10 @@ static bool has_unprocessed(const struct cert_view *cert)
 	return false;
 }
 
-static enum clinch_reason check_certificate(const struct cert_view *cert, const struct issuer *issuer, int64_t now)
+enum clinch_reason delegate_check(const struct delegate *delegate, const struct issuer *issuer, int64_t now)
 {
+	const struct cert_view *cert = &delegate->view;
+
 	if (!der_equals(cert->issuer, issuer->view.subject))
 		return CLINCH_REASON_DELEGATE_ISSUER;
 	if (!delegate_has_purpose(cert))
@@ -105,63 +108,27 @@ static enum clinch_reason check_signature(const struct cert_view *cert, const st
 	return CLINCH_REASON_GOOD;
 }
 
-static enum clinch_reason import_key(struct delegate *delegate, const struct cert_view *cert)
+enum clinch_reason delegate_import_key(struct delegate *delegate)
 {
-	const gnutls_datum_t spki = { (uint8_t *)cert->spki.at, (unsigned)der_len(cert->spki) };
+	struct der spki = delegate->view.spki;
+	const gnutls_datum_t view = { (uint8_t *)spki.at, (unsigned)der_len(spki) };
 	int rc = gnutls_pubkey_init(&delegate->key);
 
 	if (rc >= 0)
-		rc = gnutls_pubkey_import(delegate->key, &spki, GNUTLS_X509_FMT_DER);
+		rc = gnutls_pubkey_import(delegate->key, &view, GNUTLS_X509_FMT_DER);
 	if (rc == GNUTLS_E_MEMORY_ERROR)
 		return CLINCH_REASON_INTERNAL;
 	/* A key that GnuTLS cannot read keeps the kind 0, which is not strong. */
 	if (rc >= 0)
 		delegate->key_kind = gnutls_pubkey_get_pk_algorithm(delegate->key, &delegate->key_bits);
+	if (!signature_key_is_strong(delegate->key_kind, delegate->key_bits))
+		return CLINCH_REASON_DELEGATE_WEAK_KEY;
 	return CLINCH_REASON_GOOD;
 }
 
-static struct delegate *delegate_new(struct der cert, const struct issuer *issuer)
+enum clinch_reason delegate_meet(struct delegate *delegate, const struct issuer *issuer)
 {
-	struct delegate *delegate = calloc(1, sizeof(*delegate) + der_len(cert));
+	enum clinch_reason reason = delegate_import_key(delegate);
 
-	if (!delegate)
-		return NULL;
-	atomic_init(&delegate->refs, 1);
-	memcpy(delegate->issuer, issuer->fingerprint, FINGERPRINT_LEN);
-	delegate->len = der_len(cert);
-	memcpy(delegate->der, cert.at, delegate->len);
-	return delegate;
-}
-
-static enum clinch_reason meet(struct delegate **out, const struct cert_view *cert, const struct issuer *issuer)
-{
-	auto_delegate *delegate = delegate_new(cert->whole, issuer);
-
-	if (!delegate)
-		return CLINCH_REASON_INTERNAL;
-	enum clinch_reason reason = import_key(delegate, cert);
-	if (reason != CLINCH_REASON_GOOD)
-		return reason;
-	if (!signature_key_is_strong(delegate->key_kind, delegate->key_bits))
-		return CLINCH_REASON_DELEGATE_WEAK_KEY;
-	reason = check_signature(cert, issuer);
-	if (reason == CLINCH_REASON_GOOD)
-		*out = TAKE(delegate);
-	return reason;
-}
-
-enum clinch_reason delegate_judge(struct delegate **out, const struct cert_view *cert, const struct issuer *issuer,
-				  int64_t now, clinch_signers_t *signers)
-{
-	enum clinch_reason reason = check_certificate(cert, issuer, now);
-
-	if (reason != CLINCH_REASON_GOOD)
-		return reason;
-	*out = signers_find(signers, cert->whole, issuer);
-	if (*out)
-		return CLINCH_REASON_GOOD;
-	reason = meet(out, cert, issuer);
-	if (reason == CLINCH_REASON_GOOD)
-		signers_add(signers, *out);
-	return reason;
+	return reason == CLINCH_REASON_GOOD ? check_signature(&delegate->view, issuer) : reason;
 }

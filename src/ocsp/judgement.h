@@ -17,9 +17,10 @@ struct judgement {
 	struct ocsp_response response;
 	struct signature_algorithm algorithm;
 	enum signer_kind signer_kind;
-	struct cert_view signer; /* views of the response, of policy.trusted or of the issuer */
-	struct ocsp_entry entry; /* the one that counts */
-	unsigned n_matching;     /* entries for this certificate */
+	struct remembered *known; /* a reference: the delegate was seen before, and `signer` is of its bytes */
+	struct cert_view signer;  /* views of the response, of policy.trusted or of the issuer */
+	struct ocsp_entry entry;  /* the one that counts */
+	unsigned n_matching;      /* entries for this certificate */
 	bool contradictory;
 	int64_t end; /* nextUpdate, or what stands for it */
 };

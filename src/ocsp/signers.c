@@ -11,7 +11,7 @@ struct clinch_signers {
 	atomic_uint refs;
 	pthread_mutex_t lock;
 	unsigned limit, n, next; /* next: where the next one goes, and the oldest one stands once it is full */
-	struct delegate *slot[];
+	struct remembered *slot[];
 };
 
 int clinch_signers_new(clinch_signers_t **out, unsigned limit)
@@ -44,21 +44,29 @@ void clinch_signers_unref(clinch_signers_t *signers)
 	if (!signers || atomic_fetch_sub_explicit(&signers->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	for (unsigned i = 0; i < signers->n; i++)
-		delegate_unref(signers->slot[i]);
+		remembered_unref(signers->slot[i]);
 	pthread_mutex_destroy(&signers->lock);
 	free(signers);
 }
 
-/* The whole certificate and its issuer are compared, no digest of them: the same bytes have the same signature. */
-static bool is_it(const struct delegate *delegate, struct der cert, const struct issuer *issuer)
+void remembered_unref(struct remembered *remembered)
 {
-	return der_equals_bytes(cert, delegate->der, delegate->len) &&
-	       memcmp(delegate->issuer, issuer->fingerprint, FINGERPRINT_LEN) == 0;
+	if (!remembered || atomic_fetch_sub_explicit(&remembered->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	gnutls_pubkey_deinit(remembered->delegate.key);
+	free(remembered);
 }
 
-struct delegate *signers_find(clinch_signers_t *signers, struct der cert, const struct issuer *issuer)
+/* The whole certificate and its issuer are compared, no digest of them: the same bytes have the same signature. */
+static bool is_it(const struct remembered *remembered, struct der cert, const struct issuer *issuer)
 {
-	struct delegate *found = NULL;
+	return der_equals_bytes(cert, remembered->der, remembered->len) &&
+	       memcmp(remembered->issuer, issuer->fingerprint, FINGERPRINT_LEN) == 0;
+}
+
+struct remembered *signers_find(clinch_signers_t *signers, struct der cert, const struct issuer *issuer)
+{
+	struct remembered *found = NULL;
 
 	if (!signers)
 		return NULL;
@@ -72,19 +80,39 @@ struct delegate *signers_find(clinch_signers_t *signers, struct der cert, const 
 	return found;
 }
 
-void signers_add(clinch_signers_t *signers, struct delegate *delegate)
+static struct remembered *remembered_new(struct delegate *delegate, const struct issuer *issuer)
 {
-	struct delegate *oldest;
+	struct der cert = delegate->view.whole;
+	struct remembered *remembered = malloc(sizeof(*remembered) + der_len(cert));
 
-	if (!signers)
+	if (!remembered)
+		return NULL;
+	atomic_init(&remembered->refs, 1);
+	remembered->delegate = *delegate;
+	memcpy(remembered->issuer, issuer->fingerprint, FINGERPRINT_LEN);
+	remembered->len = der_len(cert);
+	memcpy(remembered->der, cert.at, remembered->len);
+	/* It was parsed a moment ago: only the place of the bytes is another. */
+	if (!cert_view_parse(&remembered->delegate.view, der_of(remembered->der, remembered->len))) {
+		free(remembered);
+		return NULL;
+	}
+	delegate->key = NULL;
+	return remembered;
+}
+
+void signers_add(clinch_signers_t *signers, struct delegate *delegate, const struct issuer *issuer)
+{
+	struct remembered *oldest, *newest = signers ? remembered_new(delegate, issuer) : NULL;
+
+	if (!newest)
 		return;
-	atomic_fetch_add_explicit(&delegate->refs, 1, memory_order_relaxed);
 	pthread_mutex_lock(&signers->lock);
 	oldest = signers->slot[signers->next];
-	signers->slot[signers->next] = delegate;
+	signers->slot[signers->next] = newest;
 	signers->next = (signers->next + 1) % signers->limit;
 	if (signers->n < signers->limit)
 		signers->n++;
 	pthread_mutex_unlock(&signers->lock);
-	delegate_unref(oldest);
+	remembered_unref(oldest);
 }

@@ -6,7 +6,6 @@
 #include "der/oid.h"
 #include "ocsp/judgement.h"
 #include "ocsp/names.h"
-#include <gnutls/crypto.h>
 #include <string.h>
 
 #define MAX_CANDIDATES 8
@@ -20,24 +19,10 @@ struct clinch_response {
 
 /* ---- 2 and 3: the signer and the signature ---- */
 
-static bool is_key_hash(struct der responder, struct der key_bits)
+static bool names(const struct ocsp_response *response, const uint8_t key_hash[20], struct der name)
 {
-	uint8_t hash[20];
-
-	return gnutls_hash_fast(GNUTLS_DIG_SHA1, key_bits.at, der_len(key_bits), hash) >= 0 &&
-	       der_equals_bytes(responder, hash, sizeof(hash));
-}
-
-static bool names(const struct ocsp_response *response, const struct cert_view *cert)
-{
-	return response->by_key ? is_key_hash(response->responder, cert->key_bits)
-				: der_equals(response->responder, cert->subject);
-}
-
-static bool names_issuer(const struct ocsp_response *response, const struct issuer *issuer)
-{
-	return response->by_key ? der_equals_bytes(response->responder, issuer->key_hash[HASH_SHA1], 20)
-				: der_equals(response->responder, issuer->view.subject);
+	return response->by_key ? der_equals_bytes(response->responder, key_hash, 20)
+				: der_equals(response->responder, name);
 }
 
 /* RFC 6960 4.3: what signs is judged before what is signed. SHA-1 may be allowed by name, MD5 and MD2 never. */
@@ -66,22 +51,51 @@ static enum clinch_reason check_signature(const struct judgement *j, gnutls_pubk
 	return CLINCH_REASON_GOOD;
 }
 
-static enum clinch_reason try_delegate(struct judgement *j, struct der whole)
+static enum clinch_reason judge_delegate(const struct judgement *j, struct delegate *delegate)
 {
-	auto_delegate *delegate = NULL;
-	struct cert_view cert;
+	const struct issuer *issuer = j->subject->issuer;
 
-	if (!cert_view_parse(&cert, whole))
-		return CLINCH_REASON_DELEGATE_MALFORMED;
-	if (!names(&j->response, &cert))
+	if (!names(&j->response, delegate->key_hash, delegate->view.subject))
 		return CLINCH_REASON_SIGNER_UNKNOWN;
-	enum clinch_reason reason = delegate_judge(&delegate, &cert, j->subject->issuer, j->now, j->policy.signers);
+	enum clinch_reason reason = delegate_check(delegate, issuer, j->now);
+	if (reason == CLINCH_REASON_GOOD && !delegate->key)
+		reason = delegate_meet(delegate, issuer);
 	if (reason == CLINCH_REASON_GOOD)
 		reason = check_signature(j, delegate->key, delegate->key_kind);
+	return reason;
+}
+
+static enum clinch_reason try_known_delegate(struct judgement *j, struct remembered *known)
+{
+	enum clinch_reason reason = judge_delegate(j, &known->delegate);
+
+	if (reason != CLINCH_REASON_GOOD) {
+		remembered_unref(known);
+		return reason;
+	}
+	j->signer_kind = SIGNER_IS_DELEGATE;
+	j->signer = known->delegate.view;
+	j->known = known;
+	return CLINCH_REASON_GOOD;
+}
+
+static enum clinch_reason try_delegate(struct judgement *j, struct der whole)
+{
+	struct remembered *known = signers_find(j->policy.signers, whole, j->subject->issuer);
+	struct delegate delegate;
+
+	if (known)
+		return try_known_delegate(j, known);
+	enum clinch_reason reason = delegate_read(&delegate, whole);
+	if (reason == CLINCH_REASON_GOOD)
+		reason = judge_delegate(j, &delegate);
 	if (reason == CLINCH_REASON_GOOD) {
 		j->signer_kind = SIGNER_IS_DELEGATE;
-		j->signer = cert;
+		j->signer = delegate.view;
+		signers_add(j->policy.signers, &delegate, j->subject->issuer);
 	}
+	if (delegate.key)
+		gnutls_pubkey_deinit(delegate.key);
 	return reason;
 }
 
@@ -108,7 +122,7 @@ static enum clinch_reason try_issuer(struct judgement *j)
 {
 	const struct issuer *issuer = j->subject->issuer;
 
-	if (!names_issuer(&j->response, issuer))
+	if (!names(&j->response, issuer->key_hash[HASH_SHA1], issuer->view.subject))
 		return CLINCH_REASON_SIGNER_UNKNOWN;
 	j->signer_kind = SIGNER_IS_ISSUER;
 	j->signer = issuer->view;
@@ -118,20 +132,20 @@ static enum clinch_reason try_issuer(struct judgement *j)
 /* RFC 6960 4.2.2.2 (1): "matches a local configuration". */
 static enum clinch_reason try_trusted(struct judgement *j)
 {
-	struct cert_view cert;
-	auto_pubkey key = NULL;
-	unsigned bits;
+	struct delegate trusted = { .key = NULL };
 
-	if (!j->policy.trusted || !cert_view_parse(&cert, der_of(j->policy.trusted->data, j->policy.trusted->size)) ||
-	    !names(&j->response, &cert))
+	if (!j->policy.trusted ||
+	    delegate_read(&trusted, der_of(j->policy.trusted->data, j->policy.trusted->size)) != CLINCH_REASON_GOOD ||
+	    !names(&j->response, trusted.key_hash, trusted.view.subject))
 		return CLINCH_REASON_SIGNER_UNKNOWN;
-	const gnutls_datum_t spki = { (uint8_t *)cert.spki.at, (unsigned)der_len(cert.spki) };
-	if (gnutls_pubkey_init(&key) < 0 || gnutls_pubkey_import(key, &spki, GNUTLS_X509_FMT_DER) < 0)
-		return CLINCH_REASON_INTERNAL;
-	int kind = gnutls_pubkey_get_pk_algorithm(key, &bits);
 	j->signer_kind = SIGNER_IS_TRUSTED;
-	j->signer = cert;
-	return signature_key_is_strong(kind, bits) ? check_signature(j, key, kind) : CLINCH_REASON_DELEGATE_WEAK_KEY;
+	j->signer = trusted.view;
+	enum clinch_reason reason = delegate_import_key(&trusted);
+	if (reason == CLINCH_REASON_GOOD)
+		reason = check_signature(j, trusted.key, trusted.key_kind);
+	if (trusted.key)
+		gnutls_pubkey_deinit(trusted.key);
+	return reason;
 }
 
 static enum clinch_reason check_signer(struct judgement *j)
@@ -357,6 +371,7 @@ void clinch_verify(clinch_response_t **out, struct clinch_verdict *verdict, cons
 
 	*verdict = (struct clinch_verdict){ .revocation_reason = -1 };
 	verdict->reason = judge(&j, verdict);
+	remembered_unref(j.known);
 	verdict->status = reason_status(verdict->reason);
 	if (!out)
 		return;
