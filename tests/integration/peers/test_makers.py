@@ -22,7 +22,7 @@ class Maker:
 
     def __init__(self, kind):
         self.pki = pki = Pki(Path(tempdir()) / kind, kind=kind)
-        self.leaf, self.other = pki.leaf(), pki.leaf("other.example")
+        self.leaf, self.other = pki.leaf(before_days=20), pki.leaf("other.example", before_days=20)
         self.issuer, self.delegate = pki.intermediate, pki.delegate()
         self.indexes = {
             "valid": pki.index([self.leaf, self.other], name="valid.txt"),
@@ -37,7 +37,8 @@ class Maker:
         asked = [word for leaf in about or [self.leaf] for word in (*hash_option, "-cert", leaf.cert_file)]
         done = run([*(["faketime", "-f", shifted] if shifted else []), "openssl", "ocsp", "-index", self.indexes[index],
                     "-CA", self.issuer.cert_file, "-rsigner", signer.cert_file, "-rkey", signer.key_file, "-issuer",
-                    self.issuer.cert_file, *asked, "-noverify", "-respout", out, *options])
+                    self.issuer.cert_file, *asked, "-noverify", "-respout", out,
+                    *([] if "-nonce" in options else ["-no_nonce"]), *options])
         expect_equal(done.rc, 0, "openssl ocsp's exit status")
         return Made(self, out, hash_option)
 
