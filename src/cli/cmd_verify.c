@@ -114,17 +114,20 @@ static bool is_swapped(const gnutls_datum_t *cert, const gnutls_datum_t *issuer)
 static int prepare(clinch_subject_t **out, const struct settings *set, const gnutls_datum_t *cert,
 		   const gnutls_datum_t *issuer_cert, struct clinch_error *err)
 {
+	const char *issuer_name = set->issuer ? set->issuer : set->cert;
 	auto_issuer *issuer = NULL;
-	int rc = issuer_new(&issuer, issuer_cert, err);
+	struct clinch_error why = { 0 };
+	int rc = issuer_new(&issuer, issuer_cert, &why);
 
-	if (!rc)
-		rc = subject_new(out, cert, issuer, true, err);
+	if (rc)
+		return error_set(err, rc, "%s: %s", issuer_name, why.text);
+	rc = subject_new(out, cert, issuer, true, &why);
 	if (rc != CLINCH_E_NOT_ISSUER)
-		return rc;
+		return rc ? error_set(err, rc, "%s: %s", set->cert, why.text) : CLINCH_OK;
 	if (is_swapped(cert, issuer_cert))
 		return error_set(err, rc, "%s issued %s, and not the other way round: swap --cert and --issuer", set->cert,
-				 set->issuer);
-	return error_set(err, rc, "%s did not issue %s: give the certificate that signed it", set->issuer, set->cert);
+				 issuer_name);
+	return error_set(err, rc, "%s did not issue %s: give the certificate that signed it", issuer_name, set->cert);
 }
 
 /* The certificate with its issuer from the issuer's file, or from its own. */

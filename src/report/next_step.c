@@ -105,6 +105,8 @@ static const char *const next_steps[CLINCH_REASON_COUNT] = {
 	[CLINCH_REASON_MISSING_REQUIRED] =
 		"turn stapling on in the server; under TLS 1.2 only the leaf's staple can be sent",
 
+	[CLINCH_REASON_ISSUER_UNKNOWN] = "install the whole chain, so that each certificate's issuer can be found",
+
 	[CLINCH_REASON_NO_CERTIFICATE] = "give the server a certificate; is it the right port?",
 	[CLINCH_REASON_PATH_UNTRUSTED] = FIX_CHAIN,
 	[CLINCH_REASON_PATH_NAME] = "use a name that is in the certificate, or have it issued for this one",

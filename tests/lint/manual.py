@@ -3,7 +3,7 @@
 import os
 import re
 
-from harness import Failed, case, clinch, expect, expect_equal, expect_in, main, new_tempdir, run, source_path
+from harness import Failed, build_path, case, clinch, expect, expect_equal, expect_in, main, new_tempdir, run, source_path
 from tree import expect_none, project
 
 OPTION = re.compile(r"^ {1,12}(?:-(\w)(?: [A-Z]\S*)?, )?--([a-z0-9][a-z0-9-]*)", re.M)
@@ -95,7 +95,7 @@ def an_option_that_only_one_of_them_has_is_noticed():
 
 @case
 def every_reason_and_finding_is_in_clinch_reasons_7():
-    page = rendered(source_path("man", "clinch-reasons.7"))
+    page = rendered(build_path("man", "clinch-reasons.7"))
     names = []
     for table in ("reasons.def", "findings.def"):
         with open(source_path("include/clinch", table), encoding="utf-8") as f:
