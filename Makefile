@@ -45,7 +45,6 @@ check-fresh:
 
 bench:
 	@tools/packages install build demo test bench
-	@SANITIZE=none tools/build build-bench -Dbench=true --buildtype=release
 	@bench/run build-bench
 
 fuzz:
