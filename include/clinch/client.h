@@ -37,9 +37,9 @@ struct clinch_report {
 	unsigned path_status;         /* gnutls_certificate_status_t as GnuTLS gave it, its own staple check included */
 	unsigned gnutls_says_checked; /* gnutls_ocsp_status_request_is_checked(session, 0): one bit for the whole session */
 	int64_t at;                   /* the instant of judgement */
+	/* The path below the trust anchor: n members, the peer's own certificate first. */
 	unsigned n;
-	const struct clinch_member
-		*member; /* n of them: the path below the trust anchor, the peer's own certificate first */
+	const struct clinch_member *member;
 };
 
 /*
@@ -57,7 +57,8 @@ CLINCH_API CLINCH_MUST_USE int clinch_client_attach(gnutls_session_t session, co
 
 /*
  * The session's report; NULL before the peer's certificate, when none came, and when clinch is not attached. For a resumed
- * session the first call after the handshake judges, at the instant of that call. Valid until gnutls_deinit(session).
+ * session the first call after the handshake judges, at the instant of that call. Valid until gnutls_deinit(session), or
+ * until a further handshake on it (renegotiation), which is judged anew.
  */
 CLINCH_API const struct clinch_report *clinch_client_report(gnutls_session_t session);
 

@@ -92,10 +92,11 @@ struct clinch_policy {
 	enum clinch_require require; /* sessions only */
 	int64_t at;                  /* judge as of this instant; 0: now. Sessions only */
 	clinch_signers_t *signers;   /* NULL: remember none. A session takes a reference */
-	const gnutls_datum_t
-		*nonce; /* what was asked with: a response with another nonce is refused. clinch_verify() only */
-	const gnutls_datum_t *trusted; /* DER certificate that may sign for this issuer too (RFC 6960 4.2.2.2 (1));
-					  clinch_verify() only. Its path and dates are the caller's to judge */
+	/* What was asked with: a response with another nonce is refused, one without is not. clinch_verify() only. */
+	const gnutls_datum_t *nonce;
+	/* The DER of a certificate that may sign for this issuer too (RFC 6960 4.2.2.2 (1)). Its path is the caller's to
+	 * judge, its end counts. clinch_verify() only. */
+	const gnutls_datum_t *trusted;
 };
 
 /* ---- the subject ---- */
@@ -111,8 +112,8 @@ CLINCH_API clinch_subject_t *clinch_subject_ref(clinch_subject_t *subject);
 CLINCH_API void clinch_subject_unref(clinch_subject_t *subject);
 
 CLINCH_API gnutls_datum_t clinch_subject_cert(const clinch_subject_t *subject); /* DER */
-CLINCH_API const uint8_t *
-clinch_subject_fingerprint(const clinch_subject_t *subject);                 /* SHA-256 of the certificate, 32 bytes */
+/* SHA-256 of the certificate: 32 bytes. */
+CLINCH_API const uint8_t *clinch_subject_fingerprint(const clinch_subject_t *subject);
 CLINCH_API bool clinch_subject_must_staple(const clinch_subject_t *subject); /* TLS feature 5, RFC 7633 */
 /* The i-th OCSP URL of the certificate (RFC 5280 4.2.2.1), as it is written: a stranger's bytes, not ended by a NUL.
  * CLINCH_E_MISSING when there are no more. */
