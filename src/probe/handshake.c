@@ -12,6 +12,37 @@
 #define DTLS_MTU 1200 /* bytes; below what any path carries */
 #define DTLS_RETRANSMIT_MS 500
 
+/* ---- the bytes ---- */
+
+/* RFC 8446 5.1: a record begins with its type, then 3: the first is an alert or a handshake message. */
+static bool is_tls(const struct first_bytes *first)
+{
+	return (first->bytes[0] == 21 || first->bytes[0] == 22) && (first->len < 2 || first->bytes[1] == 3);
+}
+
+/* What does not begin as TLS does is not for GnuTLS to make sense of: it might wait for more for ever. */
+static ssize_t pull(gnutls_transport_ptr_t transport, void *bytes, size_t len)
+{
+	struct probe_result *result = transport;
+	struct first_bytes *first = &result->first;
+	ssize_t n = first->len ? 0 : recv(result->fd, first->bytes, sizeof(first->bytes), MSG_PEEK);
+
+	if (n > 0)
+		first->len = (size_t)n;
+	if (first->len && !is_tls(first)) {
+		gnutls_transport_set_errno(result->session, EPROTO);
+		return -1;
+	}
+	return recv(result->fd, bytes, len, 0);
+}
+
+static ssize_t push(gnutls_transport_ptr_t transport, const void *bytes, size_t len)
+{
+	const struct probe_result *result = transport;
+
+	return send(result->fd, bytes, len, MSG_NOSIGNAL);
+}
+
 /* ---- setting it up ---- */
 
 static int set_name(gnutls_session_t session, const struct probe_result *result)
@@ -22,6 +53,20 @@ static int set_name(gnutls_session_t session, const struct probe_result *result)
 	if (target_parse(&as_target, result->name, 443, NULL) || as_target.literal)
 		return 0;
 	return gnutls_server_name_set(session, GNUTLS_NAME_DNS, result->name, strlen(result->name));
+}
+
+static void set_up_datagrams(const struct probe_result *result, const struct wire *wire)
+{
+	gnutls_transport_set_int(result->session, result->fd);
+	gnutls_dtls_set_mtu(result->session, DTLS_MTU);
+	gnutls_dtls_set_timeouts(result->session, DTLS_RETRANSMIT_MS, (unsigned)deadline_left(wire->deadline) + 1);
+}
+
+static void set_up_stream(struct probe_result *result)
+{
+	gnutls_transport_set_ptr(result->session, result);
+	gnutls_transport_set_pull_function(result->session, pull);
+	gnutls_transport_set_push_function(result->session, push);
 }
 
 static int set_up(struct probe_result *result, const struct wire *wire)
@@ -39,11 +84,10 @@ static int set_up(struct probe_result *result, const struct wire *wire)
 		rc = set_name(result->session, result);
 	if (rc < 0)
 		return rc;
-	gnutls_transport_set_int(result->session, result->fd);
-	if (options->udp) {
-		gnutls_dtls_set_mtu(result->session, DTLS_MTU);
-		gnutls_dtls_set_timeouts(result->session, DTLS_RETRANSMIT_MS, (unsigned)deadline_left(wire->deadline) + 1);
-	}
+	if (options->udp)
+		set_up_datagrams(result, wire);
+	else
+		set_up_stream(result);
 	return 0;
 }
 
@@ -58,25 +102,6 @@ static struct clinch_policy session_policy(const struct probe_options *options)
 }
 
 /* ---- what failed ---- */
-
-struct first_bytes {
-	uint8_t bytes[64];
-	size_t len;
-};
-
-/* What the peer's first record, or what came in its place, begins with. */
-static void look(struct first_bytes *first, const struct wire *wire)
-{
-	ssize_t n = recv(wire->fd, first->bytes, sizeof(first->bytes), MSG_PEEK);
-
-	first->len = n > 0 ? (size_t)n : 0;
-}
-
-/* RFC 8446 5.1: a record begins with its type, then 3: the first is an alert or a handshake message. */
-static bool is_tls(const struct first_bytes *first)
-{
-	return (first->bytes[0] == 21 || first->bytes[0] == 22) && (first->len < 2 || first->bytes[1] == 3);
-}
 
 static const char *not_tls_hint(const struct first_bytes *first)
 {
@@ -156,11 +181,13 @@ static bool fail_io(struct wire *wire, int error)
 			 strerror_r(error, reason, sizeof(reason)));
 }
 
-static bool fail_handshake(struct wire *wire, gnutls_session_t session, int rc, const struct first_bytes *first, int error)
+static bool fail_handshake(struct wire *wire, const struct probe_result *result, int rc, int error)
 {
+	if (result->first.len && !is_tls(&result->first))
+		return fail_not_tls(wire, &result->first);
 	switch (rc) {
 	case GNUTLS_E_FATAL_ALERT_RECEIVED:
-		return fail_alert(wire, session);
+		return fail_alert(wire, result->session);
 	case GNUTLS_E_PREMATURE_TERMINATION:
 		return wire_fail(
 			wire, TROUBLE_CLOSED, CLINCH_E_NETWORK,
@@ -174,8 +201,6 @@ static bool fail_handshake(struct wire *wire, gnutls_session_t session, int rc, 
 	default:
 		break;
 	}
-	if (first->len && !is_tls(first))
-		return fail_not_tls(wire, first);
 	return wire_fail(wire, rc == GNUTLS_E_MEMORY_ERROR ? TROUBLE_LOCAL : TROUBLE_TLS,
 			 rc == GNUTLS_E_MEMORY_ERROR ? CLINCH_E_MEMORY : CLINCH_E_GNUTLS, "%s: the TLS handshake failed: %s",
 			 wire->name, gnutls_strerror(rc));
@@ -189,9 +214,8 @@ static int wait_ms(const struct probe_result *result)
 }
 
 /* 0, or what gnutls_handshake() failed with; GNUTLS_E_TIMEDOUT too. A peer that keeps sending warnings does not keep it. */
-static int shake(struct probe_result *result, const struct wire *wire, struct first_bytes *first, int *error)
+static int shake(struct probe_result *result, const struct wire *wire, int *error)
 {
-	bool stream = !result->probe->options.udp;
 	int rc;
 
 	for (;;) {
@@ -204,12 +228,7 @@ static int shake(struct probe_result *result, const struct wire *wire, struct fi
 			return GNUTLS_E_TIMEDOUT;
 		if (rc != GNUTLS_E_AGAIN && rc != GNUTLS_E_INTERRUPTED)
 			continue;
-		if (wire_wait(wire, gnutls_record_get_direction(result->session) ? POLLOUT : POLLIN, wait_ms(result)) <= 0)
-			continue;
-		if (stream && !first->len)
-			look(first, wire);
-		if (stream && first->len && !is_tls(first))
-			return GNUTLS_E_UNEXPECTED_PACKET;
+		wire_wait(wire, gnutls_record_get_direction(result->session) ? POLLOUT : POLLIN, wait_ms(result));
 	}
 }
 
@@ -222,7 +241,6 @@ static bool was_judged(const struct probe_result *result, int rc)
 bool probe_handshake(struct probe_result *result, struct wire *wire)
 {
 	struct clinch_policy policy = session_policy(&result->probe->options);
-	struct first_bytes first = { .len = 0 };
 	int rc = set_up(result, wire), error = 0;
 
 	if (rc < 0)
@@ -232,11 +250,11 @@ bool probe_handshake(struct probe_result *result, struct wire *wire)
 	if (rc)
 		return wire_fail(wire, TROUBLE_LOCAL, rc, "%s: TLS could not be set up: %s", wire->name,
 				 clinch_strerror(rc));
-	rc = shake(result, wire, &first, &error);
+	rc = shake(result, wire, &error);
 	result->report = clinch_client_report(result->session);
 	if (was_judged(result, rc))
 		return true;
 	if (rc >= 0)
 		return wire_fail(wire, TROUBLE_TLS, CLINCH_E_MISSING, "%s sent no certificate", wire->name);
-	return fail_handshake(wire, result->session, rc, &first, error);
+	return fail_handshake(wire, result, rc, error);
 }

@@ -51,6 +51,13 @@ struct probe_answer {
 
 #define PROBE_MEMBERS_MAX 16
 
+/* What the peer's first record, or what came in its place, begins with. */
+struct first_bytes {
+	uint8_t bytes[64];
+	size_t len;
+};
+
+/* GnuTLS holds a pointer to it: it stays where it is until probe_result_done(). */
 struct probe_result {
 	const struct probe *probe;
 	const char *shown;               /* the target as it was written; the caller's */
@@ -59,6 +66,7 @@ struct probe_result {
 	bool is_private;                 /* that address is not one of the public Internet */
 	int fd;
 	int64_t deadline;
+	struct first_bytes first;
 	gnutls_session_t session;           /* NULL: it did not come to TLS */
 	const struct clinch_report *report; /* the session's; NULL: no certificate came */
 	enum trouble trouble;               /* not NONE: it could not be judged, and err says why */

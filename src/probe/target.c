@@ -72,19 +72,26 @@ static bool is_literal(const char *host, bool bracketed)
 	return inet_pton(AF_INET6, address, bytes) == 1;
 }
 
-/* Letters that are not ASCII go by IDNA 2008; what is left must be printable and without a space, or it is no name. */
+/* Asked before IDNA's mapping, which drops some characters: a line break in a name is not to be overlooked. */
+static bool is_name(const char *host, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)host[i] <= ' ' || host[i] == 0x7f || strchr("/@?#\\\"", host[i]))
+			return false;
+	return true;
+}
+
+/* Letters that are not ASCII go by IDNA 2008. */
 static int put_host(struct target *out, const struct parts *parts, const char *text, struct clinch_error *err)
 {
 	auto_datum ascii = { NULL, 0 };
-	int rc = gnutls_idna_map(parts->host, (unsigned)parts->host_len, &ascii, 0);
 
-	if (rc < 0)
+	if (!is_name(parts->host, parts->host_len))
+		return bad(err, text, "is not HOST[:PORT]: a host name has letters, digits, \"-\" and \".\"");
+	if (gnutls_idna_map(parts->host, (unsigned)parts->host_len, &ascii, 0) < 0)
 		return bad(err, text, "has a host name that IDNA 2008 does not allow");
 	if (!ascii.size || ascii.size > TARGET_HOST_MAX)
 		return bad(err, text, ascii.size ? "has a host name of more than 253 bytes" : "has no host name");
-	for (unsigned i = 0; i < ascii.size; i++)
-		if (ascii.data[i] <= ' ' || ascii.data[i] > '~' || strchr("/@?#\\\"", ascii.data[i]))
-			return bad(err, text, "is not HOST[:PORT]: a host name has letters, digits, \"-\" and \".\"");
 	memcpy(out->host, ascii.data, ascii.size);
 	out->host[ascii.size] = 0;
 	return 0;

@@ -260,7 +260,8 @@ static void say_response(struct buf *out, const struct check *check)
 	}
 	put_place(out, check);
 	if (answer && !answer->der.size) {
-		buf_printf(out, "its responder: %s", answer->detail);
+		buf_printf(out, "its responder: ");
+		report_printable(out, answer->detail, strlen(answer->detail));
 		return;
 	}
 	if (answer)
@@ -276,7 +277,7 @@ static void say_response(struct buf *out, const struct check *check)
 void check_detail(struct buf *out, const struct check *check)
 {
 	if (check->trouble) {
-		buf_printf(out, "%s", check->trouble_text);
+		report_printable(out, check->trouble_text, strlen(check->trouble_text));
 		return;
 	}
 	switch (check->reason) {

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`clinch check` against real TLS servers: each verdict, each form of the report, each exit status."""
+import re
+from datetime import timedelta
+
+from harness import add_case, case, clinch, expect, expect_equal, expect_in, expect_match, expect_not_in, main, tempdir
+from peers import gnutls_serv, openssl_server, unknown_response
+from pki import Pki
+
+PKI = Pki(tempdir() + "/pki")
+OTHER = Pki(tempdir() + "/other", label="other ")
+LEAF = PKI.leaf("localhost", ocsp_url="http://127.0.0.1:9/")
+MUST = PKI.leaf("localhost", must_staple=True)
+ROOT = PKI.root.cert_file
+
+TARGET_KEYS = "schema target address verdict accepted reason detail tls chain findings".split()
+MEMBER_KEYS = "place subject issuer serial not_after must_staple ocsp_urls staple".split()
+STAPLE_KEYS = ("present verdict fresh reason detail produced_at this_update next_update revoked_at revocation_reason signer "
+               "signer_name signature cert_id_hash size age_s remaining_s findings").split()
+TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
+
+
+def check(*args, **more):
+    return clinch("check", "--ca", ROOT, *args, **more)
+
+
+# what is stapled -> exit status, verdict, reason
+TABLE = {
+    "good": (lambda: PKI.response(LEAF), 0, "good", "good"),
+    "good_by_a_delegate": (lambda: PKI.response(LEAF, signer=PKI.delegate()), 0, "good", "good"),
+    "revoked": (lambda: PKI.response(LEAF, status="revoked", reason="key_compromise"), 3, "revoked", "revoked"),
+    "expired": (lambda: PKI.expired(LEAF), 4, "invalid", "expired"),
+    "an_error": (lambda: PKI.error_response(), 4, "invalid", "responder-try-later"),
+    "forged": (lambda: PKI.response(LEAF, sign_as=OTHER.root), 4, "invalid", "signature-bad"),
+    "a_strangers": (lambda: PKI.response(LEAF, signer=OTHER.root), 4, "invalid", "delegate-issuer"),
+    "another_certificates": (lambda: PKI.response(MUST), 4, "invalid", "no-entry"),
+    "unknown": (lambda: unknown_response(PKI, LEAF), 6, "unknown", "unknown"),
+    "garbage": (lambda: bytes(range(200)), 4, "invalid", "response-malformed"),
+    "from_the_future": (lambda: PKI.response(LEAF, this_update=timedelta(days=1)), 4, "invalid", "this-update-in-future"),
+}
+
+
+def add_verdict(name, make, status, verdict, reason):
+    def judges():
+        port = gnutls_serv(LEAF, make())
+        for version in ("1.2", "1.3"):
+            result = check("--json", "--tls", version, f"localhost:{port}")
+            expect_equal(result.rc, status, f"exit status with TLS {version}\n{result}")
+            found = result.json
+            expect_equal([found["verdict"], found["reason"], found["accepted"]], [verdict, reason, status == 0], "the verdict")
+            expect_equal(found["tls"]["version"], f"TLS{version}", "the version")
+            expect_equal(found["chain"][0]["staple"]["reason"], reason, "the leaf's reason")
+
+    add_case(f"judges_{name}_staple_over_tls_1_2_and_1_3", judges)
+
+
+for row, (maker, *expected) in TABLE.items():
+    add_verdict(row, maker, *expected)
+
+
+@case
+def a_missing_staple_is_accepted_unless_it_is_required():
+    port = gnutls_serv(LEAF)
+    for require, status, reason in ((None, 0, "no-staple"), ("none", 0, "no-staple"), ("must-staple", 0, "no-staple"),
+                                    ("leaf", 5, "missing-required"), ("chain", 5, "missing-required")):
+        result = check("--json", *(["--require", require] if require else []), f"localhost:{port}")
+        expect_equal(result.rc, status, f"exit status with --require {require}\n{result}")
+        expect_equal([result.json["verdict"], result.json["reason"]], ["missing", reason], f"the verdict with {require}")
+        expect(not result.json["chain"][0]["staple"]["present"], "the staple is not there")
+
+
+@case
+def a_certificate_that_says_must_staple_needs_one():
+    port = gnutls_serv(MUST)
+    result = check("--json", f"localhost:{port}")
+    expect_equal([result.rc, result.json["reason"]], [5, "missing-must-staple"], "must-staple without a staple")
+    expect(result.json["chain"][0]["must_staple"], "must_staple is said")
+    expect_equal(check("--require", "none", f"localhost:{port}").rc, 0, "exit status with --require none")
+    stapled = check(f"localhost:{gnutls_serv(MUST, PKI.response(MUST))}")
+    expect_equal(stapled.rc, 0, f"exit status with the staple\n{stapled}")
+    expect_in("must-staple", stapled.out, "the report")
+
+
+@case
+def an_unknown_staple_does_not_satisfy_must_staple():
+    result = check("--json", f"localhost:{gnutls_serv(MUST, unknown_response(PKI, MUST))}")
+    expect_equal([result.rc, result.json["reason"]], [6, "unknown"], "unknown")
+
+
+@case
+def openssl_is_judged_alike():
+    for make, status, reason in ((lambda: PKI.response(LEAF), 0, "good"), (lambda: PKI.expired(LEAF), 4, "expired"),
+                                 (lambda: PKI.response(LEAF, status="revoked"), 3, "revoked")):
+        result = check("--json", f"localhost:{openssl_server(LEAF, staple=make())}")
+        expect_equal([result.rc, result.json["reason"]], [status, reason], f"{reason}\n{result}")
+
+
+@case
+def json_has_exactly_the_fixed_keys():
+    good, missing = gnutls_serv(LEAF, PKI.response(LEAF)), gnutls_serv(MUST)
+    result = check("--format", "json", f"localhost:{good}", f"localhost:{missing}", "nobody.invalid", "--timeout", "20")
+    lines = result.jsonlines
+    expect_equal(len(lines), 3, "lines")
+    for found in lines:
+        expect_equal(list(found), TARGET_KEYS, "keys of a target")
+        for member in found["chain"]:
+            expect_equal(list(member), MEMBER_KEYS, "keys of a chain member")
+            expect_equal(list(member["staple"]), STAPLE_KEYS, "keys of a staple")
+            expect_match(TIME, member["not_after"], "not_after")
+        for finding in found["findings"]:
+            expect_equal(list(finding), ["id", "level", "text"], "keys of a finding")
+            expect_in(finding["level"], ("info", "warning"), "level")
+    first = lines[0]
+    expect_equal([m["place"] for m in first["chain"]], ["leaf", "intermediate"], "places")
+    expect_equal(first["address"], f"127.0.0.1:{good}", "address")
+    expect_equal(first["chain"][0]["ocsp_urls"], ["http://127.0.0.1:9/"], "ocsp_urls")
+    expect_equal(int(first["chain"][0]["serial"], 16), LEAF.cert.serial_number, "serial")
+    staple = first["chain"][0]["staple"]
+    expect_match(TIME, staple["this_update"], "this_update")
+    expect(3000 < staple["age_s"] < 4200 and 345000 < staple["remaining_s"] <= 345600, f"age and rest: {staple}")
+    unreached = lines[2]
+    expect_equal([unreached["verdict"], unreached["address"], unreached["tls"], unreached["chain"], unreached["accepted"]],
+                 ["error", None, None, [], False], "a target that could not be reached")
+
+
+@case
+def json_is_the_same_with_both_options():
+    port = gnutls_serv(LEAF, PKI.response(LEAF))
+    at = (PKI.now + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    one, other = (check(*form, "--at", at, f"localhost:{port}") for form in (["--json"], ["--format", "json"]))
+    expect_equal(one.out, other.out, "--json and --format json")
+
+
+@case
+def the_worst_of_several_targets_is_the_exit_status():
+    ports = {3: gnutls_serv(LEAF, PKI.response(LEAF, status="revoked")), 4: gnutls_serv(LEAF, PKI.expired(LEAF)),
+             6: gnutls_serv(LEAF, unknown_response(PKI, LEAF)), 5: gnutls_serv(MUST), 1: 1, 0: gnutls_serv(LEAF)}
+    order = [3, 4, 6, 5, 1, 0]
+    for i, worst in enumerate(order):
+        targets = [f"localhost:{ports[status]}" for status in order[i:]]
+        for several in (targets, targets[::-1]):
+            result = check("--json", *several)
+            expect_equal(result.rc, worst, f"the worst of {order[i:]}\n{result}")
+            expect_equal([line["target"] for line in result.jsonlines], several, "a line a target, in order")
+
+
+@case
+def text_says_verdict_life_reason_and_next_step():
+    good = check(f"localhost:{gnutls_serv(LEAF, PKI.response(LEAF))}")
+    expect_match(r"^\+ good  localhost:\d+: the certificate is good", good.out, "the first line")
+    expect_match(r"^  leaf +CN=localhost\n +good  \[[#-]+\] .*3 d 2\d h left$", good.out, "the leaf and its bar")
+    expect_match(r"^  intermediate CN=.*\n +no staple$", good.out, "the intermediate")
+    expired = check(f"localhost:{gnutls_serv(LEAF, PKI.expired(LEAF))}")
+    expect_match(r"^! invalid  localhost:\d+: nextUpdate was .* ago$", expired.out, "the first line of an expired one")
+    expect_match(r"over for 1 d", expired.out, "the bar of an expired one")
+    expect_match(r"^  next step +fetch a new response", expired.out, "the next step")
+    for result in (good, expired):
+        expect_not_in("\033", result.out, "colour on what is no terminal")
+        expect_equal(result.err, "", "stderr")
+
+
+@case
+def text_says_when_gnutls_alone_would_have_believed_it():
+    result = check(f"localhost:{gnutls_serv(LEAF, PKI.error_response())}")
+    expect_equal(result.rc, 4, "exit status")
+    expect_in("GnuTLS alone says: checked", result.out, "the report")
+    ids = [f["id"] for f in check("--json", f"localhost:{gnutls_serv(LEAF, PKI.error_response())}").json["findings"]]
+    expect_in("gnutls-says-checked", ids, "the findings")
+
+
+@case
+def quiet_says_nothing_and_verbose_says_each_step():
+    port = gnutls_serv(LEAF, PKI.expired(LEAF))
+    quiet = check("--quiet", f"localhost:{port}")
+    expect_equal([quiet.rc, quiet.out, quiet.err], [4, "", ""], "--quiet")
+    verbose = check("-v", f"localhost:{port}")
+    expect_match(rf"localhost:{port}: connected to 127\.0\.0\.1:{port}", verbose.err, "stderr")
+    for part in ("thisUpdate", "signed by|claims to be", "cert-id-sha1"):
+        expect_match(part, verbose.out, "the report in full")
+
+
+@case
+def nagios_has_its_own_statuses_and_one_line_a_target():
+    good = gnutls_serv(LEAF, PKI.response(LEAF, this_update=timedelta(hours=-1), next_update=timedelta(hours=20)))
+    plain = check("--format", "nagios", f"localhost:{good}")
+    expect_equal(plain.rc, 0, f"exit status\n{plain}")
+    expect_match(rf"^STAPLE OK - localhost:{good}: good, \d+ h.* left \| 'staple_remaining'=\d+s;;$", plain.out, "the line")
+    for limits, status, word in ((["--warn-below", "2d"], 1, "WARNING"), (["--warn-below", "12h"], 0, "OK"),
+                                 (["--warn-below", "3d", "--critical-below", "2d"], 2, "CRITICAL")):
+        result = check("--format", "nagios", *limits, f"localhost:{good}")
+        expect_equal(result.rc, status, f"exit status with {limits}\n{result}")
+        expect_in(f"STAPLE {word} - ", result.out, f"the line with {limits}")
+    revoked = gnutls_serv(LEAF, PKI.response(LEAF, status="revoked"))
+    for targets, status in (([revoked], 2), ([1], 3), ([good, 1], 3), ([1, revoked], 2)):
+        result = check("--format", "nagios", *(f"localhost:{port}" for port in targets))
+        expect_equal(result.rc, status, f"exit status of {targets}\n{result}")
+        expect_equal(len(result.out.splitlines()), len(targets), "lines")
+
+
+@case
+def nagios_warns_of_a_warning_level_finding():
+    result = check("--format", "nagios", f"localhost:{gnutls_serv(LEAF, PKI.response(LEAF, next_update=False))}")
+    expect_equal(result.rc, 1, f"exit status\n{result}")
+    expect_in("(no-next-update)", result.out, "the line")
+
+
+@case
+def judges_as_of_another_instant_and_by_age():
+    port = gnutls_serv(LEAF, PKI.response(LEAF))
+    for at, status, reason in ((timedelta(minutes=5), 0, "good"), (timedelta(days=5), 4, "expired"),
+                               (timedelta(days=-400), 4, "path-not-yet-valid"), (timedelta(days=100), 4, "path-expired")):
+        text = (PKI.now + at).strftime("%Y-%m-%dT%H:%M:%SZ")
+        result = check("--json", "--at", text, f"localhost:{port}")
+        expect_equal([result.rc, result.json["reason"]], [status, reason], f"--at {text}")
+    aged = check("--json", "--max-age", "60", f"localhost:{port}")
+    expect_equal([aged.rc, aged.json["reason"]], [4, "older-than-max-age"], "--max-age 60")
+
+
+@case
+def the_path_and_the_name_count():
+    port = gnutls_serv(LEAF, PKI.response(LEAF))
+    wrong = check("--servername", "www.example.com", f"localhost:{port}")
+    expect_equal(wrong.rc, 4, f"exit status for another name\n{wrong}")
+    expect_match(r"not for www\.example\.com, it is for localhost, 127\.0\.0\.1", wrong.out, "the sentence")
+    untrusted = clinch("check", "--json", "--ca", OTHER.root.cert_file, f"localhost:{port}")
+    expect_equal([untrusted.rc, untrusted.json["verdict"], untrusted.json["reason"]], [4, "invalid", "path-untrusted"], "another root")
+    expect_in("root ec", untrusted.json["detail"], "the issuer that is not trusted")
+    old = PKI.leaf("localhost", days=-1, before_days=30, label="old")
+    expired = check("--json", f"localhost:{gnutls_serv(old)}")
+    expect_equal([expired.rc, expired.json["reason"]], [4, "path-expired"], "an expired certificate")
+    expect_match(r"CN=localhost ended at .*, 1 d ago", expired.json["detail"], "the detail")
+
+
+@case
+def an_intermediates_staple_counts_too():
+    chain = gnutls_serv(LEAF, PKI.response(LEAF))
+    expect_equal(check("--require", "leaf", f"localhost:{chain}").rc, 0, "leaf")
+    result = check("--json", "--require", "chain", f"localhost:{chain}")
+    expect_equal([result.rc, result.json["reason"]], [5, "missing-required"], "chain")
+    expect_in("intermediate", result.json["detail"], "which one is missing")
+
+
+@case
+def a_stranger_cannot_write_on_the_terminal():
+    nasty = PKI.leaf("evil\x1b[2J\u202egnp.exe", label="nasty", dns=["localhost"])
+    result = check("-v", f"localhost:{gnutls_serv(nasty, PKI.response(nasty))}")
+    expect_equal(result.rc, 0, f"exit status\n{result}")
+    for bad in ("\x1b", "\u202e"):
+        expect_not_in(bad, result.out, "the report")
+    expect(re.search(r"CN=evil", result.out), "the name, made harmless")
+
+
+main()
