@@ -3,6 +3,7 @@
  * The one verifier. judge() goes through the rules in their order and returns at the first that is broken; a verdict starts
  * as invalid, and one line at the end of judge() makes it good.
  */
+#include "ocsp/verify.h"
 #include "der/oid.h"
 #include "ocsp/judgement.h"
 #include "ocsp/names.h"
@@ -13,6 +14,7 @@
 struct clinch_response {
 	atomic_uint refs;
 	struct clinch_verdict verdict;
+	uint8_t fingerprint[FINGERPRINT_LEN]; /* of the certificate it is about */
 	size_t len;
 	uint8_t der[];
 };
@@ -151,16 +153,16 @@ static enum clinch_reason try_trusted(struct judgement *j)
 static enum clinch_reason check_signer(struct judgement *j)
 {
 	const struct issuer *issuer = j->subject->issuer;
-	enum clinch_reason reason = try_trusted(j);
+	enum clinch_reason trusted = try_trusted(j), reason;
 
-	if (reason == CLINCH_REASON_GOOD || reason == CLINCH_REASON_INTERNAL)
-		return reason;
+	if (trusted == CLINCH_REASON_GOOD || trusted == CLINCH_REASON_INTERNAL)
+		return trusted;
 	if (!signature_key_is_strong(issuer->key_kind, issuer->key_bits))
 		return CLINCH_REASON_ISSUER_WEAK_KEY;
 	reason = try_issuer(j);
 	if (reason == CLINCH_REASON_GOOD || reason == CLINCH_REASON_INTERNAL)
 		return reason;
-	return try_delegates(j, reason);
+	return try_delegates(j, reason > trusted ? reason : trusted);
 }
 
 /* ---- 4: the entry ---- */
@@ -351,7 +353,8 @@ static struct clinch_policy with_defaults(const struct clinch_policy *policy)
 	return filled;
 }
 
-static clinch_response_t *response_new(const gnutls_datum_t *der, const struct clinch_verdict *verdict)
+static clinch_response_t *response_new(const gnutls_datum_t *der, const clinch_subject_t *subject,
+				       const struct clinch_verdict *verdict)
 {
 	clinch_response_t *response = malloc(sizeof(*response) + der->size);
 
@@ -359,6 +362,7 @@ static clinch_response_t *response_new(const gnutls_datum_t *der, const struct c
 		return NULL;
 	atomic_init(&response->refs, 1);
 	response->verdict = *verdict;
+	memcpy(response->fingerprint, subject->fingerprint, FINGERPRINT_LEN);
 	response->len = der->size;
 	memcpy(response->der, der->data, der->size);
 	return response;
@@ -378,7 +382,7 @@ void clinch_verify(clinch_response_t **out, struct clinch_verdict *verdict, cons
 	*out = NULL;
 	if (!verdict->fresh || (verdict->status != CLINCH_GOOD && verdict->status != CLINCH_REVOKED))
 		return;
-	*out = response_new(der, verdict);
+	*out = response_new(der, subject, verdict);
 	if (!*out)
 		*verdict = (struct clinch_verdict){ .reason = CLINCH_REASON_INTERNAL, .revocation_reason = -1 };
 }
@@ -404,4 +408,9 @@ gnutls_datum_t clinch_response_der(const clinch_response_t *response)
 const struct clinch_verdict *clinch_response_verdict(const clinch_response_t *response)
 {
 	return &response->verdict;
+}
+
+bool response_is_about(const clinch_response_t *response, const clinch_subject_t *subject)
+{
+	return memcmp(response->fingerprint, subject->fingerprint, FINGERPRINT_LEN) == 0;
 }
