@@ -42,6 +42,11 @@ class Identity:
     def der(self):
         return self.cert.public_bytes(DER)
 
+    @property
+    def not_after(self):
+        """In UTC; newer versions of python3-cryptography have another name for it and warn of the old one."""
+        return getattr(self.cert, "not_valid_after_utc", None) or self.cert.not_valid_after
+
     def chain(self):
         """Itself and its issuers, without the root."""
         chain, at = [], self
@@ -70,6 +75,11 @@ def _signed_again(response, key):
     raise ValueError("sign_as has another kind of key than the signer")
 
 
+def _access(method, urls):
+    urls = [urls] if isinstance(urls, str) else urls or []
+    return [x509.AccessDescription(method, x509.UniformResourceIdentifier(url)) for url in urls]
+
+
 class Pki:
     """kind is "ec" (P-256) or "rsa" (2048 bits); `now` is the naive UTC datetime that everything is dated from."""
 
@@ -90,9 +100,10 @@ class Pki:
         return self._once("intermediate", lambda: self._authority("intermediate", self.root, 0))
 
     def leaf(self, name="localhost", must_staple=False, ocsp_url=None, dns=None, ip=None, days=90, kind=None, issuer=None,
-             before_days=1, label=None):
+             before_days=1, label=None, ca_issuers=None):
         """A server's certificate for `name` and, unless dns/ip say otherwise, 127.0.0.1 and ::1. Made once a label.
-        It is valid from before_days ago until `days` from now (negative: expired)."""
+        It is valid from before_days ago until `days` from now (negative: expired). ocsp_url and ca_issuers are one URL, or
+        several in a list."""
         label = label or (name + ("-must-staple" if must_staple else ""))
 
         def make():
@@ -103,9 +114,10 @@ class Pki:
                           (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), False)]
             if must_staple:
                 extensions.append((x509.TLSFeature([x509.TLSFeatureType.status_request]), False))
-            if ocsp_url:
-                access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp_url))
-                extensions.append((x509.AuthorityInformationAccess([access]), False))
+            access = _access(AuthorityInformationAccessOID.OCSP, ocsp_url)
+            access += _access(AuthorityInformationAccessOID.CA_ISSUERS, ca_issuers)
+            if access:
+                extensions.append((x509.AuthorityInformationAccess(access), False))
             return self._issue(label, name, issuer or self.intermediate, extensions, kind, before_days, days)
 
         return self._once(label, make)
@@ -197,6 +209,6 @@ class Pki:
         for leaf in leaves:
             state = "R" if leaf in revoked else "V"
             when = (self.now - timedelta(hours=2)).strftime("%y%m%d%H%M%SZ") if state == "R" else ""
-            until = leaf.cert.not_valid_after.strftime("%y%m%d%H%M%SZ")
+            until = leaf.not_after.strftime("%y%m%d%H%M%SZ")
             lines.append(f"{state}\t{until}\t{when}\t{leaf.cert.serial_number:X}\tunknown\t/CN={leaf.label}\n")
         return self.write(name, "".join(lines).encode())

@@ -71,6 +71,7 @@ server.modules = ( "mod_openssl" )
 ssl.engine = "enable"
 ssl.pemfile = "{leaf.chain_file}"
 ssl.privkey = "{leaf.key_file}"
+ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "TLSv1.2")
 {stapling}
 """)
     return ["lighttpd", "-D", "-f", folder / "lighttpd.conf"], port
