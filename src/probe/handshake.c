@@ -27,9 +27,12 @@ static ssize_t pull(gnutls_transport_ptr_t transport, void *bytes, size_t len)
 	struct first_bytes *first = &result->first;
 	ssize_t n = first->len ? 0 : recv(result->fd, first->bytes, sizeof(first->bytes), MSG_PEEK);
 
+	/* Nothing yet: what came between this look and a read would never be looked at. */
+	if (n < 0 || (n == 0 && !first->len))
+		return n;
 	if (n > 0)
 		first->len = (size_t)n;
-	if (first->len && !is_tls(first)) {
+	if (!is_tls(first)) {
 		gnutls_transport_set_errno(result->session, EPROTO);
 		return -1;
 	}
