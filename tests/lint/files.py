@@ -39,14 +39,12 @@ FORMATTER = "clang-format-14"
 
 
 def form(tree):
-    found = []
-    for path in tree.matching(r"\.[ch]$"):
-        done = subprocess.run([FORMATTER, "--style=file:" + os.path.join(project().root, ".clang-format"), "--dry-run", path],
-                              cwd=tree.root, capture_output=True, text=True, timeout=60)
-        lines = re.findall(r"^[^:\n]+:(\d+):\d+: warning: ", done.stderr, re.M)
-        if lines:
-            found.append((path, int(lines[0]), f"{len(set(lines))} lines are not as .clang-format has it: make format"))
-    return found
+    style = "--style=file:" + os.path.join(project().root, ".clang-format")
+    done = subprocess.run([FORMATTER, style, "--dry-run", *tree.matching(r"\.[ch]$")], cwd=tree.root, capture_output=True, text=True,
+                          timeout=60)
+    rows = re.findall(r"^([^:\n]+):(\d+):\d+: warning: ", done.stderr, re.M)
+    first = {path: int(line) for path, line in reversed(rows)}
+    return [(path, line, "not as .clang-format has it: make format") for path, line in first.items()]
 
 
 def needs_the_formatter():
@@ -70,6 +68,34 @@ def a_file_out_of_form_is_noticed():
         f.write("int ugly(void)\n{\n    return 1 ;\n}\n")
     expect([p for p, _, _ in form(Tree(root, ["ugly.c"]))] == ["ugly.c"], "ugly.c was not noticed")
 
+
+# --- tests that nobody runs, links that lead nowhere --------------------------------------------------------------------------------
+
+
+def registered(tree):
+    found = []
+    for path in tree.matching(r"^tests/.*/test_\w+\.(c|py)$"):
+        build = os.path.join(os.path.dirname(path), "meson.build")
+        name = re.match(r"test_(\w+)\.", os.path.basename(path)).group(1)
+        if not (build in tree.paths and re.search(rf"\b(test_)?{name}\b", tree.text(build))):
+            found.append((path, 1, f"no meson.build runs it: {build} does not name it"))
+    return found
+
+
+lint("registered", registered)
+
+
+def links(tree):
+    found = []
+    for path in tree.matching(r"\.md$"):
+        for number, line in numbered(tree.text(path)):
+            for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", line):
+                if not os.path.exists(os.path.join(tree.root, os.path.dirname(path), target)):
+                    found.append((path, number, f"{target} is not there"))
+    return found
+
+
+lint("links", links)
 
 # --- scripts ------------------------------------------------------------------------------------------------------------------------
 
