@@ -81,20 +81,40 @@ static void split(const char *path, char dir[PATH_MAX], const char **base)
 		snprintf(dir, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
-static int fill_and_rename(int dir, int fd, const char *temp, const char *base, const void *bytes, size_t len, mode_t mode)
+static int fill_and_rename(int dir, int fd, const char *temp, const char *name, const void *bytes, size_t len, mode_t mode)
 {
 	if (write_all(fd, bytes, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0)
 		return -1;
-	if (renameat(dir, temp, dir, base) < 0)
-		return -1;
-	return fsync(dir);
+	return renameat(dir, temp, dir, name);
+}
+
+int file_replace_at(int dir, const char *name, const void *bytes, size_t len, mode_t mode, bool sync_dir, const char *path,
+		    struct clinch_error *err)
+{
+	char temp[NAME_MAX + 1];
+	uint32_t random;
+
+	if (gnutls_rnd(GNUTLS_RND_NONCE, &random, sizeof(random)) < 0)
+		return error_set(err, CLINCH_E_GNUTLS, "%s: no random name for the temporary file", path);
+	/* A name of its own, whatever the length of the file's: ".clinch-" is what a scan may sweep. */
+	snprintf(temp, sizeof(temp), ".clinch-%08x-%ld.tmp", random, (long)getpid());
+	auto_fd fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_errno(err, "%s: no file can be made in its directory", path);
+	if (fill_and_rename(dir, fd, temp, name, bytes, len, mode) < 0) {
+		int code = error_errno(err, "%s: cannot be written", path);
+		unlinkat(dir, temp, 0);
+		return code;
+	}
+	if (sync_dir && fsync(dir) < 0)
+		return error_errno(err, "%s: its directory cannot be synced", path);
+	return 0;
 }
 
 int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct clinch_error *err)
 {
-	char dir_path[PATH_MAX], temp[NAME_MAX + 1];
+	char dir_path[PATH_MAX];
 	const char *base;
-	uint32_t random;
 
 	if (strlen(path) >= PATH_MAX)
 		return error_set(err, CLINCH_E_ARGUMENT, "%.100s...: the path is too long", path);
@@ -104,17 +124,21 @@ int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, s
 	auto_fd dir = open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return error_errno(err, "%s: its directory cannot be opened", path);
-	if (gnutls_rnd(GNUTLS_RND_NONCE, &random, sizeof(random)) < 0)
-		return error_set(err, CLINCH_E_GNUTLS, "%s: no random name for the temporary file", path);
-	/* A name of its own, whatever the length of the file's: ".clinch-" is what a scan may sweep. */
-	snprintf(temp, sizeof(temp), ".clinch-%08x-%ld.tmp", random, (long)getpid());
-	auto_fd fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return file_replace_at(dir, base, bytes, len, mode, true, path, err);
+}
+
+int file_read_at(int dir, const char *name, struct buf *out, const char *path, struct clinch_error *err)
+{
+	struct stat st;
+	auto_fd fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+
+	if (fd < 0 && errno == ENOENT)
+		return error_set(err, CLINCH_E_MISSING, "%s: is not there", path);
 	if (fd < 0)
-		return error_errno(err, "%s: no file can be made in its directory", path);
-	if (fill_and_rename(dir, fd, temp, base, bytes, len, mode) < 0) {
-		int code = error_errno(err, "%s: cannot be written", path);
-		unlinkat(dir, temp, 0);
-		return code;
-	}
-	return 0;
+		return error_errno(err, "%s: cannot be opened", path);
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, "%s: cannot be read", path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, CLINCH_E_FILE, "%s: is not a regular file", path);
+	return read_all(out, fd, path, err);
 }

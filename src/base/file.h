@@ -20,4 +20,14 @@ int file_read(struct buf *out, const char *path, struct clinch_error *err);
  */
 int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct clinch_error *err);
 
+/*
+ * The same for `name` in an open directory. Without `sync_dir` the caller syncs the directory itself, once for many files:
+ * until then a crash may bring back the old file, never half of one. `path` is for messages.
+ */
+int file_replace_at(int dir, const char *name, const void *bytes, size_t len, mode_t mode, bool sync_dir, const char *path,
+		    struct clinch_error *err);
+
+/* A regular file of an open directory, no symbolic link, at most out->max bytes. CLINCH_E_MISSING when there is none. */
+int file_read_at(int dir, const char *name, struct buf *out, const char *path, struct clinch_error *err);
+
 #endif

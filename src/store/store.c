@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store/store.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "ocsp/verify.h"
+#include "x509/subject.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#define NAME_SIZE (2 * FINGERPRINT_LEN + sizeof(".der"))
+
+struct store {
+	int dir, lock; /* lock: -1 where it is only read */
+	char path[];   /* for messages */
+};
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	if (store->dir >= 0)
+		close(store->dir);
+	if (store->lock >= 0)
+		close(store->lock);
+	free(store);
+}
+
+DEFINE_CLEANUP(struct store *, cleanup_store, store_close)
+
+static int refuse_second_writer(int lock, const char *path, struct clinch_error *err)
+{
+	char pid[16];
+	ssize_t n = pread(lock, pid, sizeof(pid) - 1, 0);
+
+	pid[n > 0 ? n : 0] = '\0';
+	pid[strspn(pid, "0123456789")] = '\0';
+	return error_set(err, CLINCH_E_ARGUMENT,
+			 "%s: process %s writes to this store already; stop it, or give another directory", path,
+			 *pid ? pid : "of another machine or container");
+}
+
+static int take_lock(struct store *store, struct clinch_error *err)
+{
+	char pid[16];
+
+	store->lock = openat(store->dir, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (store->lock < 0)
+		return error_errno(err, "%s/.lock: cannot be opened", store->path);
+	if (flock(store->lock, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? refuse_second_writer(store->lock, store->path, err)
+					    : error_errno(err, "%s/.lock: cannot be locked", store->path);
+	/* The pid is for the message above alone: the lock is the kernel's, and goes with the process. */
+	int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+	if (ftruncate(store->lock, 0) < 0 || pwrite(store->lock, pid, (size_t)len, 0) != len)
+		return error_errno(err, "%s/.lock: cannot be written", store->path);
+	return 0;
+}
+
+int store_open(struct store **out, const char *dir, bool for_writing, struct clinch_error *err)
+{
+	size_t len = strlen(dir);
+	AUTO(cleanup_store) struct store *store = malloc(sizeof(*store) + len + 1);
+
+	if (!store)
+		return error_set(err, CLINCH_E_MEMORY, "%s: no memory", dir);
+	store->lock = -1;
+	memcpy(store->path, dir, len + 1);
+	if (for_writing && mkdir(dir, 0755) < 0 && errno != EEXIST) {
+		store->dir = -1;
+		return error_errno(err, "%s: cannot be made", dir);
+	}
+	store->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (store->dir < 0)
+		return error_errno(err, "%s: cannot be opened", dir);
+	int code = for_writing ? take_lock(store, err) : 0;
+	if (code == 0)
+		*out = TAKE(store);
+	return code;
+}
+
+/* The file's name, and its path for messages. */
+static void name_of(const struct store *store, const clinch_subject_t *subject, char name[NAME_SIZE], char path[PATH_MAX])
+{
+	for (int i = 0; i < FINGERPRINT_LEN; i++)
+		snprintf(name + 2 * i, 3, "%02x", subject->fingerprint[i]);
+	memcpy(name + 2 * (size_t)FINGERPRINT_LEN, ".der", sizeof(".der"));
+	snprintf(path, PATH_MAX, "%.*s/%s", PATH_MAX - (int)NAME_SIZE - 2, store->path, name);
+}
+
+int store_load(const struct store *store, const clinch_subject_t *subject, int64_t now, const struct clinch_policy *policy,
+	       clinch_response_t **out, struct clinch_verdict *verdict, struct clinch_error *err)
+{
+	char name[NAME_SIZE], path[PATH_MAX];
+	auto_buf buf = { .max = policy && policy->max_len ? policy->max_len : 65536 };
+
+	if (out)
+		*out = NULL;
+	*verdict = (struct clinch_verdict){ .revocation_reason = -1 };
+	name_of(store, subject, name, path);
+	int code = file_read_at(store->dir, name, &buf, path, err);
+	if (code < 0)
+		return code;
+	const gnutls_datum_t der = { buf.data, (unsigned)buf.len };
+	clinch_verify(out, verdict, &der, subject, now, policy);
+	return 0;
+}
+
+int store_offer(struct store *store, const clinch_subject_t *subject, const clinch_response_t *response, int64_t now,
+		const struct clinch_policy *policy, enum store_answer *answer, struct clinch_error *err)
+{
+	char name[NAME_SIZE], path[PATH_MAX];
+	struct clinch_verdict held;
+
+	if (store->lock < 0 || !response_is_about(response, subject))
+		return error_set(err, CLINCH_E_ARGUMENT, "%s: not open for writing, or offered for another certificate",
+				 store->path);
+	/* What is there and cannot be read counts as nothing: a damaged file must not keep a good one out. */
+	int code = store_load(store, subject, now, policy, NULL, &held, NULL);
+	if (code == CLINCH_E_MEMORY)
+		return error_set(err, code, "%s: no memory to read what is held", store->path);
+	enum store_answer found = store_rule(clinch_response_verdict(response), code == 0 ? &held : NULL);
+	if (found == STORE_TOOK) {
+		gnutls_datum_t der = clinch_response_der(response);
+		name_of(store, subject, name, path);
+		code = file_replace_at(store->dir, name, der.data, der.size, 0644, false, path, err);
+		if (code < 0)
+			return code;
+	}
+	*answer = found;
+	return 0;
+}
+
+int store_sync(struct store *store, struct clinch_error *err)
+{
+	return fsync(store->dir) < 0 ? error_errno(err, "%s: cannot be synced", store->path) : 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The store: a directory of believed responses, `<sha256 of the certificate>.der` each. The DER file is the format. Reading
+ * is anyone's, writing one process's (flock on `.lock`). A file is judged in full each time it is read; one that is damaged,
+ * foreign or unreadable is said and passed over. Names that are not ours are left alone. Nothing is ever removed because of
+ * the clock.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <clinch/ocsp.h>
+
+struct store;
+
+enum store_answer { STORE_TOOK, STORE_SAME, STORE_OLDER };
+
+/*
+ * The store rule. `offered` is of a response that is believed and fresh; `held` of the one that is there, judged at the same
+ * instant (NULL: none). A held "good" counts as long as it is fresh, a held "revoked" always, anything else not at all. Then
+ * the newer one wins: thisUpdate later, or equal with a later nextUpdate; a "revoked" over a "good" when it is not older.
+ */
+enum store_answer store_rule(const struct clinch_verdict *offered, const struct clinch_verdict *held);
+
+/*
+ * `for_writing` makes the directory (0755: responses are public) and takes its lock: CLINCH_E_ARGUMENT names the pid of a
+ * writer that has it. Reading needs the directory to be there. _close() takes NULL.
+ */
+int store_open(struct store **out, const char *dir, bool for_writing, struct clinch_error *err);
+void store_close(struct store *store);
+
+/*
+ * What is held for `subject`, judged at `now`: CLINCH_E_MISSING, or with *verdict filled; *out only when it is believed and
+ * fresh, CLINCH_OK also when it is not. Other errors: it cannot be read. `policy` as in clinch_verify(); out may be NULL.
+ */
+int store_load(const struct store *store, const clinch_subject_t *subject, int64_t now, const struct clinch_policy *policy,
+	       clinch_response_t **out, struct clinch_verdict *verdict, struct clinch_error *err);
+
+/*
+ * Offer a response about `subject`, judged at `now`: the rule, then a temporary file, its sync and a rename; the directory
+ * is synced by store_sync(), once for many. CLINCH_E_ARGUMENT when it is about another certificate or the store is not open
+ * for writing. What is held stays on every failure.
+ */
+int store_offer(struct store *store, const clinch_subject_t *subject, const clinch_response_t *response, int64_t now,
+		const struct clinch_policy *policy, enum store_answer *answer, struct clinch_error *err);
+int store_sync(struct store *store, struct clinch_error *err);
+
+#endif
