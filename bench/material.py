@@ -112,7 +112,7 @@ def write_tls(folder, now):
 
 def make(folder):
     folder = pathlib.Path(folder)
-    now = datetime.datetime.utcnow().replace(microsecond=0)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     for kind in KEYS:
         write_kind(folder / kind, kind, now)
     write_500(folder / "p256" / "parse.der", now)
