@@ -96,6 +96,9 @@ struct cert_spec {
 struct blob make_cert(const struct cert_spec *spec);
 gnutls_x509_crt_t import_cert(struct blob der); /* the caller's, to gnutls_x509_crt_deinit() */
 
+/* A CRL of the CA's that revokes one serial (RFC 5280 5.1); `next_update` as in a certificate. */
+struct blob make_crl(const char *next_update, struct blob serial);
+
 /* ---- responses ---- */
 
 struct blob cert_id(gnutls_digest_algorithm_t hash, const char *issuer, enum key issuer_key, struct blob serial);
@@ -138,6 +141,7 @@ struct blob make_response(const struct response_spec *spec);
 #define DELEGATE_NAME "Test OCSP Delegate"
 #define LEAF_SERIAL "0a0b0c0d"
 
+struct cert_spec ca_spec(void);
 struct blob world_ca(void);
 struct blob world_leaf(void);
 struct blob world_delegate(void);

@@ -148,6 +148,14 @@ gnutls_x509_crt_t import_cert(struct blob der)
 	return cert;
 }
 
+struct blob make_crl(const char *next_update, struct blob serial)
+{
+	struct blob revoked = SEQ(tlv(0x02, serial), validity_time("260101000000Z"));
+	struct blob tbs = SEQ(blob_hex("020101"), algorithm_of(ECDSA_SHA256), common_name(CA_NAME),
+			      validity_time("260101000000Z"), validity_time(next_update), SEQ(revoked));
+	return SEQ(tbs, algorithm_of(ECDSA_SHA256), bits(sign(KEY_CA, ECDSA_SHA256, tbs)));
+}
+
 static const char *digest_oid(gnutls_digest_algorithm_t hash)
 {
 	switch (hash) {
@@ -222,17 +230,22 @@ struct blob make_response(const struct response_spec *spec)
 	return wrap_basic(make_basic(tbs, algorithm_of(spec->scheme), sign(spec->signer, spec->scheme, tbs), spec->certs));
 }
 
+struct cert_spec ca_spec(void)
+{
+	return (struct cert_spec){ .serial = blob_hex("01"),
+				   .issuer = CA_NAME,
+				   .subject = CA_NAME,
+				   .key = KEY_CA,
+				   .signer = KEY_CA,
+				   .scheme = ECDSA_SHA256,
+				   .not_before = "250101000000Z",
+				   .not_after = "350101000000Z",
+				   .extensions = ca_constraints() };
+}
+
 struct blob world_ca(void)
 {
-	const struct cert_spec spec = { .serial = blob_hex("01"),
-					.issuer = CA_NAME,
-					.subject = CA_NAME,
-					.key = KEY_CA,
-					.signer = KEY_CA,
-					.scheme = ECDSA_SHA256,
-					.not_before = "250101000000Z",
-					.not_after = "350101000000Z",
-					.extensions = ca_constraints() };
+	const struct cert_spec spec = ca_spec();
 	return make_cert(&spec);
 }
 

@@ -11,15 +11,8 @@ static struct issuer *ca, *namesake;
 static int make_issuers(void **state)
 {
 	(void)state;
-	struct cert_spec spec = { .serial = blob_hex("02"),
-				  .issuer = CA_NAME,
-				  .subject = CA_NAME,
-				  .key = KEY_OTHER,
-				  .signer = KEY_OTHER,
-				  .scheme = ECDSA_SHA256,
-				  .not_before = "250101000000Z",
-				  .not_after = "350101000000Z",
-				  .extensions = ca_constraints() };
+	struct cert_spec spec = ca_spec();
+	spec.key = spec.signer = KEY_OTHER;
 	const gnutls_datum_t one = blob_datum(world_ca()), two = blob_datum(make_cert(&spec));
 	return issuer_new(&ca, &one, NULL) == 0 && issuer_new(&namesake, &two, NULL) == 0 ? 0 : -1;
 }
