@@ -125,13 +125,15 @@ static enum clinch_reason reason_of(unsigned status)
 	return CLINCH_REASON_GOOD;
 }
 
-static enum clinch_reason judge_link(const struct link *link)
+/* A second attempt may end with "signer not found" where the first one knew better: only bits that GnuTLS's final status has
+ * give the reason. */
+static enum clinch_reason judge_link(const struct link *link, unsigned final)
 {
 	if (link->status == 0)
 		return CLINCH_REASON_GOOD;
 	if (link->status & GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE && lacks_the_issuers_feature(link))
 		return CLINCH_REASON_PATH_MUST_STAPLE;
-	enum clinch_reason reason = reason_of(link->status);
+	enum clinch_reason reason = reason_of(link->status & final);
 	return reason == CLINCH_REASON_GOOD ? CLINCH_REASON_PATH_OTHER : reason;
 }
 
@@ -152,7 +154,7 @@ static enum clinch_reason walk(struct path *path, struct record *record, const g
 		if (is_anchor)
 			return reason; /* the peer's own certificate is trusted as such */
 		if (reason == CLINCH_REASON_GOOD)
-			reason = judge_link(link);
+			reason = judge_link(link, path->status);
 		if (!link->issuer.size)
 			return reason;
 	}
