@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REPETITIONS 61
+#define REPETITIONS 101
 #define BATCH_NS 4000000
 
 static const struct side *side_find(const char *name)
