@@ -10,6 +10,7 @@ struct watch {
 	uv_poll_t poll; /* first: libuv hands it back */
 	struct fetch_engine *engine;
 	curl_socket_t fd;
+	int events; /* of libuv */
 };
 
 static void free_watch(uv_handle_t *handle)
@@ -76,6 +77,18 @@ static void on_timer(uv_timer_t *timer)
 	collect(engine);
 }
 
+static void on_socket(uv_poll_t *poll, int status, int events);
+
+static void start_watching(struct watch *watch)
+{
+	uv_poll_start(&watch->poll, watch->events, on_socket);
+}
+
+/*
+ * A socket in error is shown to libcurl as ready: reading finds the data that came before, and the true cause, and a kept
+ * connection that the peer has closed is then tried anew. libuv has stopped watching it, and libcurl believes that somebody
+ * watches.
+ */
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
 	struct watch *watch = (struct watch *)poll;
@@ -83,12 +96,14 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 	int flags = 0, running;
 
 	if (status < 0)
-		flags = CURL_CSELECT_ERR;
+		events = watch->events;
 	if (events & UV_READABLE)
 		flags |= CURL_CSELECT_IN;
 	if (events & UV_WRITABLE)
 		flags |= CURL_CSELECT_OUT;
 	curl_multi_socket_action(engine->multi, watch->fd, flags, &running);
+	if (status < 0 && !uv_is_closing((uv_handle_t *)poll))
+		start_watching(watch);
 	collect(engine);
 }
 
@@ -135,17 +150,20 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *user, void 
 {
 	struct fetch_engine *engine = user;
 	struct watch *watch = socket_user;
+	char *exchange = NULL;
 
-	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
 		stop_watching(engine, fd, watch);
 		return 0;
 	}
+	if ((what & CURL_POLL_IN) && curl_easy_getinfo(easy, CURLINFO_PRIVATE, &exchange) == CURLE_OK && exchange)
+		exchange_reads((struct exchange *)(void *)exchange, fd);
 	if (!watch)
 		watch = new_watch(engine, fd);
-	if (watch)
-		uv_poll_start(&watch->poll,
-			      (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0), on_socket);
+	if (!watch)
+		return 0;
+	watch->events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+	start_watching(watch);
 	return 0;
 }
 

@@ -33,6 +33,8 @@ struct exchange_settings {
 
 struct lookup;
 
+#define EXCHANGE_SOCKETS 8
+
 /* One question: through the queue, over redirects, to an outcome. Its owner's memory; zeroed before exchange_start(). */
 struct exchange {
 	struct queue_item item; /* first: the queue hands it back */
@@ -53,7 +55,10 @@ struct exchange {
 	char curl_text[CURL_ERROR_SIZE];
 	const char *proxy; /* NULL: directly */
 	bool too_large, head_too_large, no_memory, forbidden;
-	char address[48]; /* the last one that was tried */
+	char address[48];                   /* the last one that was tried */
+	curl_socket_t fd[EXCHANGE_SOCKETS]; /* opened for it; to compare, not to use */
+	unsigned n_fds;
+	bool connected; /* one of them was then read from */
 	struct http_head head;
 	struct buf body;
 	uint64_t began_ms;
@@ -78,6 +83,9 @@ enum fetch_phase outcome_phase(struct exchange *exchange); /* while it runs */
 void outcome_say_time_out(struct exchange *exchange);      /* its text, by its phase */
 
 void engine_kick(struct fetch_engine *engine); /* whoever may go, goes: at the loop's next turn */
+
+/* libcurl waits for this socket to become readable. */
+void exchange_reads(struct exchange *exchange, curl_socket_t fd);
 
 /* setup.c: a handle for the exchange's URL, all restrictions set; NULL: no memory. */
 CURL *exchange_handle(struct exchange *exchange);

@@ -53,6 +53,8 @@ bool exchange_begin(struct exchange *exchange)
 	}
 	exchange->too_large = exchange->head_too_large = exchange->no_memory = exchange->forbidden = false;
 	exchange->address[0] = exchange->curl_text[0] = 0;
+	exchange->n_fds = 0;
+	exchange->connected = false;
 	exchange->head.total = 0;
 	http_head_begin(&exchange->head);
 	exchange->body.max = exchange->settings->max_size;

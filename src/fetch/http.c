@@ -121,6 +121,8 @@ bool http_head_line(struct http_head *head, const char *line, size_t len, int64_
 		http_head_begin(head);
 		return true;
 	}
+	if (len > 0 && (line[0] == '\r' || line[0] == '\n'))
+		head->complete = true;
 	colon = memchr(line, ':', len);
 	if (!colon)
 		return true;

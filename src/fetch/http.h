@@ -13,7 +13,8 @@
 #define HTTP_SECONDS_MAX ((int64_t)365 * 86400) /* no number of seconds is read as more */
 
 struct http_head {
-	size_t total; /* bytes seen */
+	size_t total;  /* bytes seen */
+	bool complete; /* the empty line has come */
 	bool has_date;
 	int64_t date;          /* Date */
 	int64_t age_s;         /* Age; 0 without one */

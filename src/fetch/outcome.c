@@ -20,7 +20,7 @@ enum fetch_phase outcome_phase(struct exchange *exchange)
 		return FETCH_HTTP;
 	if (!reached(exchange->easy, CURLINFO_NAMELOOKUP_TIME_T))
 		return FETCH_DNS;
-	if (!reached(exchange->easy, CURLINFO_CONNECT_TIME_T))
+	if (!reached(exchange->easy, CURLINFO_CONNECT_TIME_T) && (!exchange->connected || exchange->proxy))
 		return FETCH_CONNECT;
 	return exchange->url.https ? FETCH_TLS : FETCH_HTTP;
 }
@@ -190,6 +190,11 @@ void outcome_of_transfer(struct exchange *exchange, CURLcode code)
 	outcome->text[0] = 0;
 	if (code != CURLE_OK) {
 		on_failure(exchange, code);
+		return;
+	}
+	if (!exchange->head.complete) { /* libcurl takes a header that ends with the connection for a whole one */
+		outcome->failure = FETCH_BROKEN_OFF;
+		say(exchange, "the connection ended within the header of the answer");
 		return;
 	}
 	if (status == 200 || status == 203)

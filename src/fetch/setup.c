@@ -47,12 +47,23 @@ static bool may_connect(struct exchange *exchange, const struct sockaddr *addres
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct exchange *exchange = user;
+	curl_socket_t fd;
 
 	(void)purpose;
 	address_text(exchange->address, sizeof(exchange->address), &address->addr);
 	if (!may_connect(exchange, &address->addr))
 		return CURL_SOCKET_BAD;
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	if (fd >= 0 && exchange->n_fds < EXCHANGE_SOCKETS)
+		exchange->fd[exchange->n_fds++] = fd;
+	return fd;
+}
+
+/* While a socket connects, libcurl waits for it to become writable only; its times do not tell connecting from TLS. */
+void exchange_reads(struct exchange *exchange, curl_socket_t fd)
+{
+	for (unsigned i = 0; i < exchange->n_fds; i++)
+		exchange->connected |= exchange->fd[i] == fd;
 }
 
 /* A connection that is used again was opened for somebody else, to whom the address may have been allowed. */

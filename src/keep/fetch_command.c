@@ -2,11 +2,15 @@
 /* `clinch fetch`: one certificate, one response, verified before it is written. */
 #include "keep/fetch_command.h"
 #include "base/cleanup.h"
+#include "base/error.h"
+#include "base/file.h"
 #include "cli/fetch_options.h"
 #include "keep/keep.h"
 #include "report/json.h"
 #include <stdio.h>
 #include <string.h>
+
+#define CA_FILE_MAX (4 * 1024 * 1024)
 
 static void on_asked(struct fetch_run *run, const struct fetch_event *event)
 {
@@ -73,6 +77,27 @@ static int ask(struct fetch_run *run)
 	return run->status;
 }
 
+/* libcurl says of such a file only that there is a problem. */
+static int check_ca_file(const char *path, struct clinch_error *err)
+{
+	AUTO(cleanup_trust) gnutls_x509_trust_list_t trust = NULL;
+	auto_buf bytes = { .max = CA_FILE_MAX };
+	gnutls_datum_t pem;
+	int rc = file_read(&bytes, path, err);
+
+	if (rc)
+		return rc;
+	pem = (gnutls_datum_t){ bytes.data, (unsigned)bytes.len };
+	rc = gnutls_x509_trust_list_init(&trust, 0);
+	if (rc < 0)
+		return error_gnutls(err, rc, "no list of trusted roots");
+	if (gnutls_x509_trust_list_add_trust_mem(trust, &pem, NULL, GNUTLS_X509_FMT_PEM, 0, 0) <= 0)
+		return error_set(
+			err, CLINCH_E_FORMAT,
+			"%s: holds no certificate in PEM; --ca wants the roots that https responders are trusted by", path);
+	return 0;
+}
+
 static int with_engine(struct fetch_run *run)
 {
 	auto_chain trusted = { .n = 0 };
@@ -81,6 +106,7 @@ static int with_engine(struct fetch_run *run)
 
 	run->attempts = json_array();
 	if (fetch_engine_new(&run->engine, &run->loop, &run->set.limits, &err) ||
+	    (run->set.options.ca_file && check_ca_file(run->set.options.ca_file, &err)) ||
 	    (run->set.trust_signer && chain_read(&trusted, run->set.trust_signer, &err))) {
 		cli_say(run->self, "%s", err.text);
 		return EXIT_NOT_FOUND_OUT;

@@ -4,12 +4,19 @@
 #define KEEP_FETCH_COMMAND_H
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "cli/cli.h"
 #include "fetch/fetch.h"
 #include "x509/chain.h"
 #include <clinch/ocsp.h>
 #include <jansson.h>
 #include <uv.h>
+
+static inline void cleanup_trust(gnutls_x509_trust_list_t *held)
+{
+	if (*held)
+		gnutls_x509_trust_list_deinit(*held, 1);
+}
 
 struct fetch_settings { /* strings are argv's or the environment's */
 	const char *chain, *issuer, *out, *trust_signer;

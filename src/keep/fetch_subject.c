@@ -7,12 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static void release_trust(gnutls_x509_trust_list_t *held)
-{
-	if (*held)
-		gnutls_x509_trust_list_deinit(*held, 1);
-}
-
 static int failed(const struct fetch_run *run, const struct clinch_error *err)
 {
 	cli_say(run->self, "%s", err->text);
@@ -64,7 +58,7 @@ static int by_option(struct fetch_run *run)
 /* False: it is not among them. */
 static bool by_system_trust(struct fetch_run *run)
 {
-	AUTO(release_trust) gnutls_x509_trust_list_t trust = NULL;
+	AUTO(cleanup_trust) gnutls_x509_trust_list_t trust = NULL;
 	auto_crt crt = NULL;
 	auto_crt issuer = NULL;
 	auto_datum der = { NULL, 0 };
