@@ -57,6 +57,9 @@ static void put_commands(void)
 
 /* ---- bash ---- */
 
+/* Files are what is offered where the function offers nothing, except after this. */
+#define NO_FILES "compopt +o default 2>/dev/null"
+
 static void bash_values(const struct cli_option *row)
 {
 	if (!row->value)
@@ -69,17 +72,17 @@ static void bash_values(const struct cli_option *row)
 	else if (is_directories(row->values))
 		printf(") mapfile -t COMPREPLY < <(compgen -d -- \"$cur\"); return ;;\n");
 	else if (row->values)
-		printf(") mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n", row->values);
+		printf(") " NO_FILES "; mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n", row->values);
 	else
-		printf(") compopt +o default 2>/dev/null; return ;;\n");
+		printf(") " NO_FILES "; return ;;\n");
 }
 
 static void bash_operands(const struct cli_command *command)
 {
 	if (operands_are_hosts(command)) {
-		printf("\t\tcompopt +o default 2>/dev/null\n\t\tmapfile -t COMPREPLY < <(compgen -A hostname -- \"$cur\")\n");
+		printf("\t\t" NO_FILES "\n\t\tmapfile -t COMPREPLY < <(compgen -A hostname -- \"$cur\")\n");
 	} else if (operands_are_words(command)) {
-		printf("\t\tmapfile -t COMPREPLY < <(compgen -W '");
+		printf("\t\t" NO_FILES "\n\t\tmapfile -t COMPREPLY < <(compgen -W '");
 		put_operand_words(command);
 		printf("' -- \"$cur\")\n");
 	}
@@ -117,12 +120,25 @@ static void print_bash(void)
 
 /* ---- zsh ---- */
 
+/* In single quotes, which end for a quote of the text's own. */
+static void zsh_text(const char *text)
+{
+	for (; *text; text++) {
+		if (strchr("[]:\\", *text))
+			putchar('\\');
+		if (*text == '\'')
+			printf("'\\''");
+		else
+			putchar(*text);
+	}
+}
+
 static void zsh_value(const struct cli_option *row)
 {
 	if (!row->value)
 		return;
 	printf(":");
-	put_escaped(row->value, ":\\");
+	zsh_text(row->value);
 	if (is_files(row->values))
 		printf(":_files");
 	else if (is_directories(row->values))
@@ -133,7 +149,6 @@ static void zsh_value(const struct cli_option *row)
 		printf(": ");
 }
 
-/* In single quotes: no text of a table has one, tests/integration/command sees to it. */
 static void zsh_option(const struct cli_option *row)
 {
 	printf(" \\\n\t\t\t'");
@@ -143,7 +158,7 @@ static void zsh_option(const struct cli_option *row)
 	else
 		printf("--%s%s", row->name, row->value ? "=" : "");
 	printf("[");
-	put_escaped(row->help, "[]\\");
+	zsh_text(row->help);
 	printf("]");
 	zsh_value(row);
 	printf("'");
@@ -172,7 +187,7 @@ static void print_zsh(void)
 	printf("#compdef clinch\n# printed by \"clinch completion zsh\"\n_clinch() {\n\tlocal -a commands=(");
 	for (const struct cli_command *const *command = clinch_commands; *command; command++) {
 		printf("\n\t\t'%s:", (*command)->name);
-		put_escaped((*command)->summary, ":\\");
+		zsh_text((*command)->summary);
 		printf("'");
 	}
 	printf("\n\t)\n\tif ((CURRENT == 2)); then\n\t\t_describe command commands\n"

@@ -91,12 +91,17 @@ static enum sniffed sniff_der(const uint8_t *bytes, size_t len, struct der conte
 
 /* ---- text ---- */
 
+/* Latin script, in whatever encoding: DER has more of the high bytes, or zeros. */
 static bool is_text(const uint8_t *bytes, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
+	size_t high = 0;
+
+	for (size_t i = 0; i < len; i++) {
 		if ((bytes[i] < ' ' && !strchr("\t\n\r\f", bytes[i])) || !bytes[i] || bytes[i] == 0x7f)
 			return false;
-	return true;
+		high += bytes[i] >= 0x80;
+	}
+	return high <= len / 4;
 }
 
 static bool is_base64(const uint8_t *bytes, size_t len)
