@@ -9,6 +9,14 @@
 #define TEXT_MAX (64 * 1024)
 #define URLS_MAX 16
 
+/* A handshake that was broken off early has none yet. */
+static const char *cipher_of(gnutls_session_t session)
+{
+	gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(session);
+
+	return cipher == GNUTLS_CIPHER_UNKNOWN || cipher == GNUTLS_CIPHER_NULL ? NULL : gnutls_cipher_get_name(cipher);
+}
+
 static json_t *tls_json(const struct check *check)
 {
 	struct json_maker maker;
@@ -18,7 +26,7 @@ static json_t *tls_json(const struct check *check)
 		return json_null();
 	maker = json_maker_new();
 	json_put_text(&maker, "version", version);
-	json_put_text(&maker, "cipher", gnutls_cipher_get_name(gnutls_cipher_get(check->session)));
+	json_put_text(&maker, "cipher", cipher_of(check->session));
 	json_put_text(&maker, "name", check->name);
 	json_put_bool(&maker, "resumed", check->report->resumed);
 	json_put_bool(&maker, "gnutls_says_checked", check->report->gnutls_says_checked);

@@ -65,10 +65,10 @@ def unknown_response(pki, leaf):
 class Script:
     """A server in a thread that does `play(connection)` to each client. `.seen` has what the clients sent."""
 
-    def __init__(self, play, address=HOST):
+    def __init__(self, play, address=HOST, port=0):
         self.play, self.seen, self.stopped = play, [], threading.Event()
         self.connections = []
-        self.listener = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+        self.listener = socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
@@ -95,6 +95,8 @@ class Script:
 
     def __exit__(self, *_):
         self.stopped.set()
+        self.listener.shutdown(socket.SHUT_RDWR)  # or accept() would keep the port
+        self.thread.join(5)
         self.listener.close()
         for connection in self.connections:
             connection.close()
