@@ -271,16 +271,6 @@ static void say_unknown(struct buf *out, const struct facts *facts)
 static const say_fn say[CLINCH_REASON_COUNT] = {
 	[CLINCH_REASON_RESPONSE_TOO_LARGE] = say_size,
 	[CLINCH_REASON_RESPONSE_MALFORMED] = say_malformed,
-	[CLINCH_REASON_RESPONSE_BYTES_MALFORMED] = say_inside,
-	[CLINCH_REASON_BASIC_MALFORMED] = say_inside,
-	[CLINCH_REASON_RESPONSE_DATA_MALFORMED] = say_inside,
-	[CLINCH_REASON_ENTRY_MALFORMED] = say_inside,
-	[CLINCH_REASON_CERT_ID_MALFORMED] = say_inside,
-	[CLINCH_REASON_CERT_STATUS_MALFORMED] = say_inside,
-	[CLINCH_REASON_ENTRY_EXTENSIONS_MALFORMED] = say_inside,
-	[CLINCH_REASON_EXTENSIONS_MALFORMED] = say_inside,
-	[CLINCH_REASON_SIGNATURE_MALFORMED] = say_inside,
-	[CLINCH_REASON_CERTS_MALFORMED] = say_inside,
 	[CLINCH_REASON_SIGNER_UNKNOWN] = say_responder,
 	[CLINCH_REASON_DELEGATE_ISSUER] = say_delegate_issuer,
 	[CLINCH_REASON_DELEGATE_EKU] = say_delegate,
@@ -313,14 +303,24 @@ static const say_fn say[CLINCH_REASON_COUNT] = {
 	[CLINCH_REASON_GOOD] = say_good,
 };
 
+/* What is wrong deep in the bytes is mostly wrong because of one length. */
+static say_fn sentence_of(int reason)
+{
+	if (reason < 0 || reason >= CLINCH_REASON_COUNT)
+		return put_text;
+	if (say[reason])
+		return say[reason];
+	return reason >= CLINCH_REASON_RESPONSE_BYTES_MALFORMED && reason <= CLINCH_REASON_CERTS_MALFORMED ? say_inside
+													   : put_text;
+}
+
 void report_detail(struct buf *out, const struct clinch_verdict *verdict, gnutls_datum_t der, int64_t now)
 {
 	struct facts facts = { .verdict = verdict, .der = der, .now = now };
-	bool has_row = verdict->reason >= 0 && verdict->reason < CLINCH_REASON_COUNT && say[verdict->reason];
 
 	if (der.size && ocsp_response_parse(&facts.response, der_of(der.data, der.size)) == CLINCH_REASON_GOOD) {
 		facts.parsed = true;
 		ocsp_describe(&facts.about, &facts.response, NULL);
 	}
-	(has_row ? say[verdict->reason] : put_text)(out, &facts);
+	sentence_of(verdict->reason)(out, &facts);
 }

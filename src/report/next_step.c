@@ -11,6 +11,7 @@
 #define FIX_CHAIN                                                                                                           \
 	"install a certificate from a trusted CA with its intermediates, or name the right roots (clinch check --ca)"
 
+/* What its group says does for a row that is not here. */
 static const char *const next_steps[CLINCH_REASON_COUNT] = {
 	[CLINCH_REASON_UNJUDGED] = "run it again; nothing has been looked at yet",
 
@@ -19,7 +20,6 @@ static const char *const next_steps[CLINCH_REASON_COUNT] = {
 	[CLINCH_REASON_RESPONSE_TOO_LARGE] = "ask the CA why its response is so large; a browser would not take it either",
 	[CLINCH_REASON_RESPONSE_MALFORMED] =
 		"look at it with clinch show: a proxy's error page or a truncated file is the usual cause",
-	[CLINCH_REASON_STATUS_UNDEFINED] = TELL_RESPONDER,
 	[CLINCH_REASON_RESPONDER_MALFORMED_REQUEST] =
 		"make the server keep its old staple, never the error; ask with clinch fetch, which "
 		"sends the plainest request there is",
@@ -33,53 +33,25 @@ static const char *const next_steps[CLINCH_REASON_COUNT] = {
 	[CLINCH_REASON_RESPONDER_UNAUTHORIZED] =
 		"the responder does not serve this certificate: is it very new, expired, or from another CA "
 		"than the URL asked?",
-	[CLINCH_REASON_RESPONSE_BYTES_MISSING] = TELL_RESPONDER,
-	[CLINCH_REASON_RESPONSE_BYTES_MALFORMED] = TELL_RESPONDER,
-	[CLINCH_REASON_RESPONSE_TYPE_UNKNOWN] = TELL_RESPONDER,
-	[CLINCH_REASON_BASIC_MALFORMED] = TELL_RESPONDER,
-	[CLINCH_REASON_VERSION_UNKNOWN] = TELL_RESPONDER,
-	[CLINCH_REASON_RESPONSE_DATA_MALFORMED] = TELL_RESPONDER,
-	[CLINCH_REASON_RESPONDER_ID_MALFORMED] = TELL_RESPONDER,
-	[CLINCH_REASON_PRODUCED_AT_MALFORMED] = TELL_RESPONDER,
-	[CLINCH_REASON_NO_ENTRIES] = TELL_RESPONDER,
-	[CLINCH_REASON_ENTRY_MALFORMED] = TELL_RESPONDER,
-	[CLINCH_REASON_CERT_ID_MALFORMED] = TELL_RESPONDER,
-	[CLINCH_REASON_CERT_STATUS_MALFORMED] = TELL_RESPONDER,
-	[CLINCH_REASON_ENTRY_TIME_MALFORMED] = TELL_RESPONDER,
-	[CLINCH_REASON_ENTRY_EXTENSIONS_MALFORMED] = TELL_RESPONDER,
-	[CLINCH_REASON_ENTRY_EXTENSION_REPEATED] = TELL_RESPONDER,
-	[CLINCH_REASON_EXTENSIONS_MALFORMED] = TELL_RESPONDER,
-	[CLINCH_REASON_EXTENSION_REPEATED] = TELL_RESPONDER,
-	[CLINCH_REASON_SIGNATURE_MALFORMED] = TELL_RESPONDER,
-	[CLINCH_REASON_CERTS_MALFORMED] = TELL_RESPONDER,
 
 	[CLINCH_REASON_SIGNER_UNKNOWN] =
 		"is it the response of another CA? if a signer of your own is meant, name it: --trust-signer CERT.pem",
-	[CLINCH_REASON_DELEGATE_MALFORMED] = TELL_DELEGATE,
 	[CLINCH_REASON_DELEGATE_ISSUER] =
 		"the certificate's own issuer must issue the delegate: tell the CA; after a change of the CA's key, "
 		"use the issuer that signed this certificate",
-	[CLINCH_REASON_DELEGATE_EKU] = TELL_DELEGATE,
-	[CLINCH_REASON_DELEGATE_KEY_USAGE] = TELL_DELEGATE,
-	[CLINCH_REASON_DELEGATE_CRITICAL] = TELL_DELEGATE,
 	[CLINCH_REASON_DELEGATE_NOT_YET] = FIX_CLOCK,
 	[CLINCH_REASON_DELEGATE_EXPIRED] = FETCH_NEW,
-	[CLINCH_REASON_DELEGATE_WEAK_KEY] = TELL_DELEGATE,
-	[CLINCH_REASON_DELEGATE_WEAK_SIGNATURE] = TELL_DELEGATE,
 	[CLINCH_REASON_DELEGATE_SIGNATURE] =
 		"somebody made this up, or the issuer given is a namesake: compare the issuer's key with the CA's",
 	[CLINCH_REASON_ISSUER_WEAK_KEY] = "replace the certificate by one of a CA with a stronger key (RSA 2048, P-256)",
 	[CLINCH_REASON_SIGNER_EXPIRED] = FETCH_NEW,
 
 	[CLINCH_REASON_SIGNATURE_UNKNOWN] = "ask the CA for a response signed with RSA, ECDSA, Ed25519 or Ed448 and SHA-2",
-	[CLINCH_REASON_SIGNATURE_PARAMETERS] = TELL_RESPONDER,
 	[CLINCH_REASON_SIGNATURE_WEAK] =
 		"ask the CA for a SHA-2 signature; until then SHA-1 (never MD5) can be allowed by --allow-sha1",
-	[CLINCH_REASON_SIGNATURE_KEY] = TELL_RESPONDER,
 	[CLINCH_REASON_SIGNATURE_BAD] =
 		"do not use it: the bytes were changed, or it is forged; fetch a new one (clinch fetch)",
 
-	[CLINCH_REASON_CRITICAL_EXTENSION] = TELL_RESPONDER,
 	[CLINCH_REASON_PRODUCED_IN_FUTURE] = FIX_CLOCK,
 	[CLINCH_REASON_PRODUCED_OUTSIDE] =
 		"replace an expired certificate; for a new one, fetch a response that was made since (clinch fetch)",
@@ -88,9 +60,7 @@ static const char *const next_steps[CLINCH_REASON_COUNT] = {
 
 	[CLINCH_REASON_NO_ENTRY] =
 		"was the certificate renewed? fetch the response for this one (clinch fetch), with its own issuer",
-	[CLINCH_REASON_CRITICAL_ENTRY_EXTENSION] = TELL_RESPONDER,
 	[CLINCH_REASON_THIS_UPDATE_IN_FUTURE] = FIX_CLOCK,
-	[CLINCH_REASON_NEXT_BEFORE_THIS] = TELL_RESPONDER,
 	[CLINCH_REASON_EXPIRED] = FETCH_NEW,
 	[CLINCH_REASON_UNDATED_TOO_OLD] = FETCH_NEW,
 	[CLINCH_REASON_OLDER_THAN_MAX_AGE] = FETCH_NEW,
@@ -126,9 +96,21 @@ static const char *const next_steps[CLINCH_REASON_COUNT] = {
 	[CLINCH_REASON_INTERNAL] = "try again with more memory; if it stays, report it as a defect",
 };
 
+/* The tables' groups, in their order: bytes, signer, signature and what is signed. */
+static const char *of_group(int reason)
+{
+	if (reason < CLINCH_REASON_SIGNER_UNKNOWN)
+		return TELL_RESPONDER;
+	if (reason < CLINCH_REASON_SIGNATURE_UNKNOWN)
+		return TELL_DELEGATE;
+	return reason < CLINCH_REASON_REVOKED ? TELL_RESPONDER : NULL;
+}
+
 const char *report_next_step(int reason)
 {
-	return reason >= 0 && reason < CLINCH_REASON_COUNT ? next_steps[reason] : NULL;
+	if (reason < 0 || reason >= CLINCH_REASON_COUNT)
+		return NULL;
+	return next_steps[reason] ? next_steps[reason] : of_group(reason);
 }
 
 int report_exit(bool accepted, int reason, enum clinch_status status)

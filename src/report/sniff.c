@@ -150,16 +150,18 @@ static enum sniffed sniff_pem(const uint8_t *bytes, size_t len)
 
 enum sniffed sniff(const void *bytes, size_t len)
 {
-	struct der in = der_of(bytes, len), content;
-	const uint8_t *pem, *end = (const uint8_t *)bytes + len;
+	const uint8_t *pem, *end;
+	struct der in, content;
 
 	if (!len)
 		return SNIFF_NOTHING;
+	end = (const uint8_t *)bytes + len;
 	pem = memmem(bytes, len, PEM_BEGIN, strlen(PEM_BEGIN));
 	if (pem)
 		return sniff_pem(pem + strlen(PEM_BEGIN), (size_t)(end - pem) - strlen(PEM_BEGIN));
 	if (is_text(bytes, len < LOOKED_AT ? len : LOOKED_AT))
 		return sniff_text(bytes, len < LOOKED_AT ? len : LOOKED_AT);
+	in = der_of(bytes, len);
 	if (der_take(&in, DER_SEQUENCE, &content) && der_at_end(&in))
 		return sniff_der(bytes, len, content);
 	/* cut off, or with something behind it, but begun as one */
@@ -226,13 +228,14 @@ static const uint8_t *first_fault(struct der in, unsigned depth)
 
 bool sniff_fault(const void *bytes, size_t len, size_t *at)
 {
-	struct der in = der_of(bytes, len), content, whole;
+	struct der in, content, whole;
 	const uint8_t *fault;
 	uint8_t tag;
 
 	*at = 0;
 	if (!len)
 		return true;
+	in = der_of(bytes, len);
 	if (!der_take_any(&in, &tag, &content, &whole))
 		fault = fault_of_cut(der_of(bytes, len), 0);
 	else if (!der_at_end(&in))
