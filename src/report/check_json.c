@@ -5,7 +5,7 @@
 #include "x509/subject.h"
 #include <string.h>
 
-#define SCHEMA "clinch-check/1"
+#define SCHEMA "clinch-check-1"
 #define TEXT_MAX (64 * 1024)
 #define URLS_MAX 16
 

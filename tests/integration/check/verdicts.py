@@ -110,6 +110,7 @@ def json_has_exactly_the_fixed_keys():
         for finding in found["findings"]:
             expect_equal(list(finding), ["id", "level", "text"], "keys of a finding")
             expect_in(finding["level"], ("info", "warning"), "level")
+        expect_equal(found["schema"], "clinch-check-1", "schema")
     first = lines[0]
     expect_equal([m["place"] for m in first["chain"]], ["leaf", "intermediate"], "places")
     expect_equal(first["address"], f"127.0.0.1:{good}", "address")
