@@ -2,10 +2,11 @@
 """docs/guide.md: it compiles against the installed library, and what it says is printed is printed, by real servers' doing."""
 import os
 import re
+import shutil
 
 import guide
 import servers
-from harness import add_case, case, expect, expect_equal, free_port, main, new_tempdir, source_path, start, wait_for
+from harness import add_case, case, expect, expect_equal, free_port, main, new_tempdir, run, skip, source_path, start, wait_for
 from installed import Installed
 
 
@@ -81,6 +82,15 @@ def the_length_it_gives_for_the_example_is_right():
     with open(source_path("docs", "guide.md")) as f:
         expect_equal(re.findall(r"a whole client in (\d+) lines", f.read()), [str(lines)], "lines of examples/client.c")
     expect(lines < 80, f"examples/client.c has {lines} lines")
+
+
+@case
+def its_code_is_in_the_form_of_the_projects_code():
+    if not shutil.which("clang-format-14"):
+        skip("clang-format-14 is not installed; another version has other ideas")
+    for block in guide.blocks("c"):
+        done = run(["clang-format-14", f"--style=file:{source_path('.clang-format')}"], input=block)
+        expect_equal(done.out, block, "the block")
 
 
 def type_in(commands):
