@@ -13,7 +13,7 @@ struct json_maker show_begin(const char *kind, size_t size)
 {
 	struct json_maker maker = json_maker_new();
 
-	json_put_number(&maker, "schema", 1);
+	json_put_text(&maker, "schema", "clinch-show-1");
 	json_put_text(&maker, "kind", kind);
 	json_put_bool(&maker, "verified", false);
 	json_put_number(&maker, "size", (int64_t)size);

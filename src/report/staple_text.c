@@ -65,13 +65,15 @@ static const char *signer_text(const struct ocsp_description *about, uint64_t fi
 static void put_signer(struct buf *out, gnutls_datum_t der, const clinch_subject_t *subject,
 		       const struct clinch_verdict *verdict)
 {
+	/* what comes later in the table is looked at once the signature was found right */
+	bool is_signed = verdict->status != CLINCH_INVALID || verdict->reason >= CLINCH_REASON_CRITICAL_EXTENSION;
 	struct ocsp_response response;
 	struct ocsp_description about = { 0 };
 
 	if (!der.size || ocsp_response_parse(&response, der_of(der.data, der.size)) != CLINCH_REASON_GOOD)
 		return;
 	ocsp_describe(&about, &response, subject);
-	put_label(out, verdict->status == CLINCH_INVALID ? "claims to be" : "signed by");
+	put_label(out, is_signed ? "signed by" : "claims to be");
 	buf_printf(out, "%s", signer_text(&about, verdict->findings));
 	if (about.signer_name.at)
 		report_name(out, about.signer_name);

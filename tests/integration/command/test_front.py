@@ -98,6 +98,17 @@ def operands_may_come_before_options_and_after_two_dashes():
     expect_equal(clinch("show", "--", "--json", cwd=pki.dir).rc, 0, "a file called --json")
 
 
+@case
+def says_that_the_half_that_fetches_is_missing():
+    alone = new_tempdir()
+    shutil.copy(os.path.join(BUILD, "clinch"), alone)
+    done = run([os.path.join(alone, "clinch"), "fetch", "--help"])
+    if done.rc == 0:
+        skip("an installed clinch-keep was found")
+    expect_equal((done.rc, done.out), (1, ""), f"exit status and stdout\n{done}")
+    expect_match(r"\Aclinch fetch: /.*/clinch-keep could not be started: No such file.*installed\?\n\Z", done.err, "stderr")
+
+
 # --- standard output ---------------------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ def shown(path, status=0):
     """What `show --json` says; the text must have come to the same."""
     done, text = clinch("show", "--json", path), clinch("show", path)
     expect_equal((done.rc, text.rc), (status, status), f"exit statuses\n{done}\n{text}")
-    expect_equal(done.json["verified"], False, "verified")
+    expect_equal((done.json["schema"], done.json["verified"]), ("clinch-show-1", False), "schema and verified")
     if done.json["kind"]:
         expect_match(rf"\A{done.json['kind']} \(as it stands: not verified\)$", text.out, "the first line")
     expect_clean(text)

@@ -125,6 +125,14 @@ def the_detail_says_what_the_bytes_are_instead():
 
 
 @case
+def text_says_who_signed_only_when_that_is_true():
+    for make, words in ((lambda: response(signer=delegate), "signed by +the delegate CN=delegate responder"),
+                        (lambda: pki.write("e.der", pki.expired(leaf)), "signed by +the issuer CN=intermediate ec"),
+                        (forged, "claims to be +the issuer CN=intermediate ec")):
+        expect_match(rf"^  {words}$", clinch(*verify_args(make())).out, "the signer")
+
+
+@case
 def text_shows_the_life_of_the_response():
     done = clinch(*verify_args(response(), more=["--at", rfc3339(days=2)]))
     expect_match(r"^  life +\[#{10}-{10}\] 50 % gone, 2 d left$", done.out, "life")
