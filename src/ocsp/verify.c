@@ -27,7 +27,7 @@ static bool names(const struct ocsp_response *response, const uint8_t key_hash[2
 				: der_equals(response->responder, name);
 }
 
-/* RFC 6960 4.3: what signs is judged before what is signed. SHA-1 may be allowed by name, MD5 and MD2 never. */
+/* SHA-1 may be allowed by name, MD5 and MD2 never. */
 static enum clinch_reason check_algorithm(struct judgement *j)
 {
 	enum signature_parse parsed = signature_algorithm_parse(&j->algorithm, j->response.signature_algorithm);
@@ -41,8 +41,12 @@ static enum clinch_reason check_algorithm(struct judgement *j)
 	return CLINCH_REASON_GOOD;
 }
 
-static enum clinch_reason check_signature(const struct judgement *j, gnutls_pubkey_t key, int kind)
+static enum clinch_reason check_signature(struct judgement *j, gnutls_pubkey_t key, int kind)
 {
+	enum clinch_reason reason = check_algorithm(j);
+
+	if (reason != CLINCH_REASON_GOOD)
+		return reason;
 	if (!signature_suits_key(&j->algorithm, key, kind))
 		return CLINCH_REASON_SIGNATURE_KEY;
 	int rc = signature_verify(&j->algorithm, key, j->response.tbs, j->response.signature);
@@ -53,7 +57,7 @@ static enum clinch_reason check_signature(const struct judgement *j, gnutls_pubk
 	return CLINCH_REASON_GOOD;
 }
 
-static enum clinch_reason judge_delegate(const struct judgement *j, struct delegate *delegate)
+static enum clinch_reason judge_delegate(struct judgement *j, struct delegate *delegate)
 {
 	const struct issuer *issuer = j->subject->issuer;
 
@@ -307,8 +311,6 @@ static enum clinch_reason judge_origin(struct judgement *j)
 
 	if (reason == CLINCH_REASON_GOOD)
 		reason = ocsp_response_parse(&j->response, der_of(j->der.data, j->der.size));
-	if (reason == CLINCH_REASON_GOOD)
-		reason = check_algorithm(j);
 	if (reason == CLINCH_REASON_GOOD)
 		reason = check_signer(j);
 	return reason;

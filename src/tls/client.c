@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/cleanup.h"
 #include "ocsp/judgement.h"
+#include "tls/attach.h"
 #include "x509/path.h"
 #include <clinch/client.h>
 #include <string.h>
 #include <time.h>
-
-/* A private-use number (RFC 8447 7): never sent, it is where a session keeps its pointer to us. */
-#define EXTENSION_NUMBER 65311
 
 /* bad_certificate_status_response, RFC 6066 8. GnuTLS 3.7 has no name for it. */
 #define ALERT_BAD_STATUS ((gnutls_alert_description_t)113)
@@ -22,13 +20,9 @@ struct client {
 	char host[]; /* empty: any */
 };
 
-/* ---- the pointer ---- */
-
 static struct client *client_of(gnutls_session_t session)
 {
-	gnutls_ext_priv_data_t data;
-
-	return gnutls_ext_get_data(session, EXTENSION_NUMBER, &data) < 0 ? NULL : data;
+	return attach_get(session, ATTACHED_CLIENT);
 }
 
 static void forget(struct client *client)
@@ -44,28 +38,13 @@ static void forget(struct client *client)
 	client->judged = false;
 }
 
-static void on_deinit(gnutls_ext_priv_data_t data)
+static void client_free(void *data)
 {
 	struct client *client = data;
 
 	forget(client);
 	clinch_signers_unref(client->policy.signers);
 	free(client);
-}
-
-static int send_nothing(gnutls_session_t session, gnutls_buffer_t buffer)
-{
-	(void)session;
-	(void)buffer;
-	return 0;
-}
-
-static int receive_nothing(gnutls_session_t session, const unsigned char *data, size_t len)
-{
-	(void)session;
-	(void)data;
-	(void)len;
-	return 0;
 }
 
 /* ---- the judgement ---- */
@@ -295,15 +274,12 @@ int clinch_client_attach(gnutls_session_t session, const char *host, const struc
 	struct client *client = client_new(host, policy);
 	if (!client)
 		return CLINCH_E_MEMORY;
-	int rc =
-		gnutls_session_ext_register(session, "clinch", EXTENSION_NUMBER, GNUTLS_EXT_TLS, receive_nothing,
-					    send_nothing, on_deinit, NULL, NULL, GNUTLS_EXT_FLAG_TLS | GNUTLS_EXT_FLAG_DTLS);
-	if (rc < 0) {
-		on_deinit(client);
-		return rc == GNUTLS_E_MEMORY_ERROR ? CLINCH_E_MEMORY : CLINCH_E_GNUTLS;
+	int code = attach_put(session, ATTACHED_CLIENT, "clinch client", client, client_free);
+	if (code < 0) {
+		client_free(client);
+		return code;
 	}
-	gnutls_ext_set_data(session, EXTENSION_NUMBER, client);
-	rc = gnutls_ocsp_status_request_enable_client(session, NULL, 0, NULL);
+	int rc = gnutls_ocsp_status_request_enable_client(session, NULL, 0, NULL);
 	client->is_server = rc == GNUTLS_E_INVALID_REQUEST; /* a server asks in its CertificateRequest, always */
 	if (rc < 0 && !client->is_server)
 		return rc == GNUTLS_E_MEMORY_ERROR ? CLINCH_E_MEMORY : CLINCH_E_GNUTLS;

@@ -81,6 +81,18 @@ static bool take_mgf(struct der content, struct der digest)
 	       der_equals(inner, digest);
 }
 
+/* RFC 4055 3.1: "MUST recognize both a present trailerField field with value 1 and an absent trailerField field". */
+static bool take_trailer(struct der *in)
+{
+	struct der content;
+	int64_t trailer;
+
+	if (!der_next_is(in, DER_CONTEXT(3)))
+		return true;
+	return der_take(in, DER_CONTEXT(3), &content) && der_take_small(&content, DER_INTEGER, &trailer) && trailer == 1 &&
+	       der_at_end(&content);
+}
+
 static bool take_pss(struct der in, struct der *digest, int64_t *salt_len)
 {
 	struct der parameters, content = in;
@@ -102,8 +114,7 @@ static bool take_pss(struct der in, struct der *digest, int64_t *salt_len)
 		return false;
 	if (given && (!der_take_small(&content, DER_INTEGER, salt_len) || !der_at_end(&content)))
 		return false;
-	/* trailerField has one value, its default, which DER leaves out. */
-	return der_at_end(&parameters) && *salt_len >= 0 && *salt_len <= 1024;
+	return take_trailer(&parameters) && der_at_end(&parameters) && *salt_len >= 0 && *salt_len <= 1024;
 }
 
 static enum signature_parse parse_pss(struct signature_algorithm *out, struct der parameters)
@@ -153,10 +164,13 @@ static bool suits_pss_key(const struct signature_algorithm *algorithm, gnutls_pu
 	gnutls_digest_algorithm_t digest = GNUTLS_DIG_UNKNOWN;
 	unsigned salt_len = 0;
 
-	if (gnutls_x509_spki_init(&spki) < 0 || gnutls_pubkey_get_spki(key, spki, 0) < 0)
+	if (gnutls_x509_spki_init(&spki) < 0)
 		return false;
-	if (gnutls_x509_spki_get_rsa_pss_params(spki, &digest, &salt_len) < 0 || digest == GNUTLS_DIG_UNKNOWN)
-		return true; /* a key without parameters restricts nothing */
+	int rc = gnutls_pubkey_get_spki(key, spki, 0);
+	if (rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+		return true; /* RFC 4055 3.3: a key without parameters restricts nothing */
+	if (rc < 0 || gnutls_x509_spki_get_rsa_pss_params(spki, &digest, &salt_len) < 0)
+		return false;
 	return algorithm->digest == digest && algorithm->salt_len >= salt_len;
 }
 

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a ClientHello says of the certificates a client can take (RFC 8446 4.1.2, RFC 5246 7.4.1.2). GnuTLS's callback for
+ * certificates is asked once, before it says which key it wants, so the choice between RSA and ECDSA is made from this.
+ */
+#ifndef TLS_HELLO_H
+#define TLS_HELLO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a key can do in a handshake; sets of them as bits. */
+enum hello_key {
+	KEY_RSA = 1 << 0,     /* rsaEncryption */
+	KEY_RSA_PSS = 1 << 1, /* id-RSASSA-PSS */
+	KEY_P256 = 1 << 2,
+	KEY_P384 = 1 << 3,
+	KEY_P521 = 1 << 4,
+	KEY_ED25519 = 1 << 5,
+	KEY_ED448 = 1 << 6,
+};
+#define KEYS_ECDSA (KEY_P256 | KEY_P384 | KEY_P521)
+#define KEYS_ECC (KEYS_ECDSA | KEY_ED25519 | KEY_ED448)
+#define KEYS_ANY_RSA (KEY_RSA | KEY_RSA_PSS)
+
+#define HELLO_SUITES 64
+
+struct hello {
+	bool parsed;      /* false: nothing is known, any key may do */
+	unsigned keys_13; /* keys with a signature algorithm that TLS 1.3 allows and the client has */
+	unsigned keys_12; /* the same for TLS 1.2 */
+	/* TLS 1.2: for each cipher suite of the client, in its order, the keys it authenticates with; 0: none of ours */
+	uint8_t suite[HELLO_SUITES];
+	unsigned n_suites;
+};
+
+/* The body of a ClientHello (DTLS has a cookie in it, RFC 6347 4.2.1); false (and parsed false) when it is none. Bounded by
+ * its length; no allocation. */
+bool hello_parse(struct hello *out, const uint8_t *bytes, size_t len, bool is_dtls);
+
+#endif
