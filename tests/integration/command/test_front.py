@@ -243,6 +243,37 @@ def every_page_is_sound_in_its_style_too():
 
 
 @case
+def every_exported_function_has_a_page_and_a_link_to_it():
+    with open(source_path("src", "libclinch.map"), encoding="utf-8") as f:
+        exported = re.findall(r"^\t(clinch_\w+);$", f.read(), re.M)
+    expect(len(exported) > 20, f"only these are exported: {exported}")
+    with open(source_path("man", "meson.build"), encoding="utf-8") as f:
+        installed = f.read()
+    pages = {}
+    for page in os.listdir(source_path("man")):
+        if page.endswith(".3"):
+            with open(source_path("man", page), encoding="utf-8") as f:
+                pages.update({name: page for name in re.findall(r"^\.Nm (clinch_\w+)", f.read(), re.M)})
+    expect_equal([name for name in exported if name not in pages], [], "functions that no page names")
+    expect_equal([name for name in exported if f"'{name}'" not in installed and f"'{name}.3'" not in installed], [],
+                 "functions that man/meson.build neither installs a page nor a link for")
+    expect_equal([name for name in pages if name not in exported], [], "pages of what is not exported")
+
+
+@case
+def the_example_of_the_client_page_compiles():
+    done = run(["mandoc", "-T", "ascii", source_path("man", "clinch_client_attach.3")])
+    text = re.sub(".\b", "", done.out)
+    code = re.search(r"^EXAMPLES\n(.*?)^ERRORS", text, re.M | re.S).group(1)
+    path = os.path.join(new_tempdir(), "example.c")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("#include <clinch/client.h>\n#include <err.h>\nvoid example(gnutls_session_t session);\n"
+                "void example(gnutls_session_t session)\n{\n\tconst struct clinch_report *report;\n\tint rc;\n" + code + "}\n")
+    done = run(["cc", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", source_path("include"), path])
+    expect_equal(done.rc, 0, f"the compiler's exit status\n{done}")
+
+
+@case
 def the_page_of_reasons_refuses_a_row_that_it_cannot_read():
     rows = os.path.join(new_tempdir(), "reasons.def")
     with open(source_path("include", "clinch", "reasons.def"), encoding="utf-8") as f:
