@@ -46,7 +46,7 @@ def staple(name):
     return made["staples"][name]
 
 
-def client(port, name="localhost", roots=None, timeout=20):
+def client(port, name="127.0.0.1", roots=None, timeout=20):
     return run([CLIENT, name, port, roots or pki().root.cert_file], timeout=timeout)
 
 
@@ -128,7 +128,7 @@ def a_server_that_says_nothing_is_left_at_the_deadline():
 def nobody_there_is_said():
     port = free_port()
     done = client(port)
-    expect_equal((done.rc, done.err), (1, f"client: no connection to localhost port {port}\n"), "exit status and stderr")
+    expect_equal((done.rc, done.err), (1, f"client: no connection to 127.0.0.1 port {port}\n"), "exit status and stderr")
 
 
 @case
@@ -140,7 +140,7 @@ def a_file_without_roots_is_said():
 
 @case
 def too_few_words_are_a_usage_error():
-    done = run([CLIENT, "localhost"])
+    done = run([CLIENT, "127.0.0.1"])
     expect_equal((done.rc, done.err), (2, "usage: client NAME PORT ROOTS.pem\n"), "exit status and stderr")
 
 

@@ -61,7 +61,7 @@ def processes_in(output):
 @case
 def shows_each_command_with_its_exit_status():
     done, _ = demo(build_path("clinch"))
-    for command in ("clinch fetch -o rsa.der rsa.chain.pem", "clinch check --ca root.pem localhost:", "openssl s_server -accept ",
+    for command in ("clinch fetch -o rsa.der rsa.chain.pem", "clinch check --ca root.pem 127.0.0.1:", "openssl s_server -accept ",
                     "gnutls-serv -q ", "openssl ca -config ca.conf -revoke ", "faketime '-10 days' openssl ocsp "):
         expect_match(r"^ *\$ " + command.replace("(", r"\("), done.out, "commands")
     for line in ("good .* 0, as expected", "revoked .* 3, as expected", "invalid .* expired .* 4, as expected",

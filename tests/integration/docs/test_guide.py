@@ -37,7 +37,7 @@ class Desk:
     def serve(self, name):
         """Starts the server of that name; what its variable stands for."""
         server = servers.s_server(self.pki, *self.staples[name])
-        return f"localhost {server.port} {self.pki.root.cert_file}"
+        return f"127.0.0.1 {server.port} {self.pki.root.cert_file}"  # a bare chroot does not know localhost
 
     def environment(self, text):
         """The variables that the commands use, the servers behind them started."""
@@ -147,7 +147,7 @@ def the_table_has_no_server_that_is_not_run():
 def add_alert(program, version, number):
     def refuse():
         server = servers.s_server(desk().pki, *desk().staples["REVOKED"], f"-{version}")
-        desk().sh(f"./{program} localhost {server.port} {desk().pki.root.cert_file}", {})
+        desk().sh(f"./{program} 127.0.0.1 {server.port} {desk().pki.root.cert_file}", {})
         wait_for(lambda: f"SSL alert number {number}" in server.log_text(), 5, f"alert {number} to reach the server")
 
     add_case(f"a {version.replace('_', '.')} server is told by alert {number} that {program} refuses its staple", refuse)

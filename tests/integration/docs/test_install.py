@@ -36,7 +36,7 @@ def compile_and_run_the_example(installed, flags):
     done = installed.sh(f"cc -o client {source_path('examples', 'client.c')} $(pkg-config {flags} clinch)", here)
     expect(done.rc == 0, str(done))
     server = servers.s_server(pki, pki.leaf(), pki.response(pki.leaf()))
-    done = installed.sh(f"./client localhost {server.port} {pki.root.cert_file}", here)
+    done = installed.sh(f"./client 127.0.0.1 {server.port} {pki.root.cert_file}", here)
     expect_equal(done.rc, 0, "exit status of the client")
     expect_in("accepted: the certificate is good", done.out)
     return os.path.join(here, "client")
