@@ -76,7 +76,7 @@ static bool is_literal(const char *host, bool bracketed)
 static bool is_name(const char *host, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)host[i] <= ' ' || host[i] == 0x7f || strchr("/@?#\\\"", host[i]))
+		if ((unsigned char)host[i] <= ' ' || host[i] == 0x7f || strchr("%/@?#\\\"", host[i]))
 			return false;
 	return true;
 }
