@@ -54,7 +54,8 @@ void cli_help(const struct cli_command *command);
  * `status`. */
 int cli_finish(int status);
 
-/* How many letters a typing mistake changed, dropped, added or swapped; UINT_MAX: too long to be one. Hints take 2 at most.
+/* How many letters a typing mistake changed, dropped, added or swapped; UINT_MAX: too long to be one. A hint takes 2 at
+ * most, of a short word 1.
  */
 unsigned cli_distance(const char *a, const char *b);
 

@@ -32,7 +32,7 @@ static int show_version(void)
 static int unknown(const char *word)
 {
 	const char *nearest = NULL;
-	unsigned least = 3;
+	unsigned least = strlen(word) < 4 ? 2 : 3;
 
 	if (word[0] == '-')
 		return cli_usage(&front, "there is no option %s before the command", word);

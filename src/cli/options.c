@@ -97,7 +97,7 @@ unsigned cli_distance(const char *a, const char *b)
 static const char *nearest_option(const struct cli_command *command, const char *name)
 {
 	const char *nearest = NULL;
-	unsigned least = 3;
+	unsigned least = strlen(name) < 4 ? 2 : 3;
 
 	for (const struct cli_option *row = command->options; row->id; row++) {
 		unsigned distance = cli_distance(row->name, name);

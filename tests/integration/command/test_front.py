@@ -90,6 +90,14 @@ for sentence, row in MISTAKES.items():
 
 
 @case
+def a_hint_is_not_guessed():
+    for args in (["no"], ["verify", "--io"], ["frob", "--help"]):
+        done = clinch(*args)
+        expect_equal(done.rc, 2, "exit status")
+        expect_not_in("did you mean", done.err, "stderr")
+
+
+@case
 def operands_may_come_before_options_and_after_two_dashes():
     path = response()
     expect_equal(clinch("show", path, "--json").json["kind"], "response", "an option behind")
