@@ -93,6 +93,18 @@ def its_code_is_in_the_form_of_the_projects_code():
         expect_equal(done.out, block, "the block")
 
 
+@case
+def its_links_lead_somewhere():
+    with open(source_path("docs", "guide.md")) as f:
+        text = f.read()
+    anchors = {re.sub(r"[^a-z0-9 -]", "", line.lower()).strip().replace(" ", "-") for line in re.findall(r"^#+ (.*)$", text, re.M)}
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("#"):
+            expect(link[1:] in anchors, f"no heading for {link} among {sorted(anchors)}")
+        elif not link.startswith("https://"):
+            expect(os.path.exists(source_path("docs", link)), f"{link} is not there")
+
+
 def type_in(commands):
     """Types a block of the guide, command by command, and compares what each prints."""
     env = desk().environment("\n".join(line for line, _ in commands))
