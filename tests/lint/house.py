@@ -100,12 +100,12 @@ def a_run_that_only_looks_good_is_a_failure():
 # --- the packages -----------------------------------------------------------------------------------------------------------------
 
 
-def machine(installed, known, uid=1000):
+def machine(installed, known, sudo="exit 1"):
     """A directory for PATH in which dpkg-query and apt tell of such a machine; calls of apt-get are in its file "calls"."""
     where = new_tempdir()
     for name, body in (("dpkg-query", f'for p; do :; done\ncase " {installed} " in *" $p "*) printf installed ;; *) exit 1 ;; esac'),
                        ("apt-cache", f'for p; do :; done\ncase " {known} " in *" $p "*) ;; *) exit 100 ;; esac'),
-                       ("apt-get", f'echo "$@" >>{where}/calls'), ("id", f"echo {uid}"), ("sudo", "exit 1")):
+                       ("apt-get", f'echo "$@" >>{where}/calls'), ("id", "echo 1000"), ("sudo", sudo)):
         path = os.path.join(where, name)
         with open(path, "w", encoding="utf-8") as f:
             f.write(f"#!/bin/sh\n{body}\n")
@@ -121,7 +121,7 @@ def rows(*sections):
             if line.startswith("["):
                 taken = line.strip("[]") in sections
             elif line and taken:
-                names += [word.strip() for word in line.split("|")]
+                names += [word.split("(")[0].strip() for word in line.split("|")]
     return names
 
 
@@ -146,6 +146,16 @@ def an_ordinary_user_is_told_the_line_to_run():
     expect_equal(done.rc, 2, "exit status")
     expect_in("apt-get install --no-install-recommends meson", done.err, "the line")
     expect(not os.path.exists(f"{where}/calls"), "apt-get was called")
+
+
+@case
+def sudo_is_used_where_it_needs_no_password():
+    said = os.path.join(new_tempdir(), "said")
+    done = packages(machine("", "", f'[ "$1" = -n ] || echo "$@" >>{said}'), "install", "build", "demo")
+    expect_equal(done.rc, 0, "exit status")
+    with open(said, encoding="utf-8") as f:
+        expect_equal(f.read(), source_path("tools", "packages") + " install build demo\n", "what sudo was told")
+    expect_in("installing by sudo what is missing:", done.err, "what is said")
 
 
 @case
