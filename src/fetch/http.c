@@ -108,11 +108,26 @@ static void take_field(struct http_head *head, const char *name, size_t name_len
 		(void)http_max_age(&head->max_age_s, value);
 }
 
+/* The field's value without the space around it; a longer one is cut to VALUE_MAX + 1 bytes, and is then nothing we know. */
+static void copy_value(char out[VALUE_MAX + 2], const char *from, const char *end)
+{
+	size_t len;
+
+	while (from < end && (*from == ' ' || *from == '\t'))
+		from++;
+	while (end > from && strchr(" \t\r\n", end[-1]))
+		end--;
+	len = (size_t)(end - from);
+	if (len > VALUE_MAX + 1)
+		len = VALUE_MAX + 1;
+	memcpy(out, from, len);
+	out[len] = 0;
+}
+
 bool http_head_line(struct http_head *head, const char *line, size_t len, int64_t now)
 {
 	char value[VALUE_MAX + 2];
 	const char *colon;
-	size_t value_len;
 
 	head->total += len;
 	if (head->total > HTTP_HEAD_MAX)
@@ -126,13 +141,7 @@ bool http_head_line(struct http_head *head, const char *line, size_t len, int64_
 	colon = memchr(line, ':', len);
 	if (!colon)
 		return true;
-	value_len = len - (size_t)(colon + 1 - line);
-	if (value_len > sizeof(value) - 1)
-		value_len = sizeof(value) - 1;
-	memcpy(value, colon + 1, value_len);
-	while (value_len > 0 && strchr(" \t\r\n", value[value_len - 1]))
-		value_len--;
-	value[value_len] = 0;
-	take_field(head, line, (size_t)(colon - line), value + strspn(value, " \t"), now);
+	copy_value(value, colon + 1, line + len);
+	take_field(head, line, (size_t)(colon - line), value, now);
 	return true;
 }

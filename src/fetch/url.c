@@ -77,6 +77,14 @@ static bool why_not(CURLUcode code, const char **why)
 	return false;
 }
 
+/* libcurl would take "http:/host" and "http:///host" for "http://host". */
+static bool names_host(const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	return colon && colon[1] == '/' && colon[2] == '/' && colon[3] != '/';
+}
+
 bool url_vet(struct url *out, const void *bytes, size_t len, const char **why)
 {
 	auto_curlu *parts = curl_url();
@@ -95,6 +103,8 @@ bool url_vet(struct url *out, const void *bytes, size_t len, const char **why)
 		*why = "it has bytes that no URL may have";
 		return false;
 	}
+	if (!names_host(text))
+		return why_not(CURLUE_MALFORMED_INPUT, why);
 	code = curl_url_set(parts, CURLUPART_URL, text, CURLU_PATH_AS_IS);
 	if (code != CURLUE_OK)
 		return why_not(code, why);
