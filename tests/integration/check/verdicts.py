@@ -3,6 +3,9 @@
 import re
 from datetime import timedelta
 
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
 from harness import add_case, case, clinch, expect, expect_equal, expect_in, expect_match, expect_not_in, main, tempdir
 from peers import gnutls_serv, openssl_server, unknown_response
 from pki import Pki
@@ -60,6 +63,7 @@ for row, (maker, *expected) in TABLE.items():
 
 @case
 def a_missing_staple_is_accepted_unless_it_is_required():
+    # near: no-staple, missing-required
     port = gnutls_serv(LEAF)
     for require, status, reason in ((None, 0, "no-staple"), ("none", 0, "no-staple"), ("must-staple", 0, "no-staple"),
                                     ("leaf", 5, "missing-required"), ("chain", 5, "missing-required")):
@@ -127,8 +131,7 @@ def json_has_exactly_the_fixed_keys():
 @case
 def json_is_the_same_with_both_options():
     port = gnutls_serv(LEAF, PKI.response(LEAF))
-    at = (PKI.now + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    one, other = (check(*form, "--at", at, f"localhost:{port}") for form in (["--json"], ["--format", "json"]))
+    one, other = (check(*form, *at(PKI.now + timedelta(minutes=1)), f"localhost:{port}") for form in (["--json"], ["--format", "json"]))
     expect_equal(one.out, other.out, "--json and --format json")
 
 
@@ -208,11 +211,10 @@ def nagios_warns_of_a_warning_level_finding():
 @case
 def judges_as_of_another_instant_and_by_age():
     port = gnutls_serv(LEAF, PKI.response(LEAF))
-    for at, status, reason in ((timedelta(minutes=5), 0, "good"), (timedelta(days=5), 4, "expired"),
-                               (timedelta(days=-400), 4, "path-not-yet-valid"), (timedelta(days=100), 4, "path-expired")):
-        text = (PKI.now + at).strftime("%Y-%m-%dT%H:%M:%SZ")
-        result = check("--json", "--at", text, f"localhost:{port}")
-        expect_equal([result.rc, result.json["reason"]], [status, reason], f"--at {text}")
+    for later, status, reason in ((timedelta(minutes=5), 0, "good"), (timedelta(days=5), 4, "expired"),
+                                  (timedelta(days=-400), 4, "path-not-yet-valid"), (timedelta(days=100), 4, "path-expired")):
+        result = check("--json", *at(PKI.now + later), f"localhost:{port}")
+        expect_equal([result.rc, result.json["reason"]], [status, reason], f"{later} from now")
     aged = check("--json", "--max-age", "60", f"localhost:{port}")
     expect_equal([aged.rc, aged.json["reason"]], [4, "older-than-max-age"], "--max-age 60")
 
@@ -230,6 +232,38 @@ def the_path_and_the_name_count():
     expired = check("--json", f"localhost:{gnutls_serv(old)}")
     expect_equal([expired.rc, expired.json["reason"]], [4, "path-expired"], "an expired certificate")
     expect_match(r"CN=localhost ended at .*, 1 d ago", expired.json["detail"], "the detail")
+
+
+def at(instant):
+    return ["--at", instant.strftime("%Y-%m-%dT%H:%M:%SZ")]
+
+
+@case
+def the_path_is_judged_to_the_second():
+    # near: path-not-yet-valid, path-expired
+    target = f"localhost:{gnutls_serv(LEAF)}"
+    begins, ends = LEAF.cert.not_valid_before, LEAF.cert.not_valid_after
+    for instant, status, reason in ((begins - timedelta(seconds=1), 4, "path-not-yet-valid"), (begins, 0, "no-staple"),
+                                    (ends, 0, "no-staple"), (ends + timedelta(seconds=1), 4, "path-expired")):
+        result = check("--json", *at(instant), target)
+        expect_equal([result.rc, result.json["reason"]], [status, reason], f"at {instant}")
+
+
+@case
+def the_path_refuses_what_a_certificate_may_not_do():
+    # near: path-name, path-untrusted, path-purpose, path-constraint, path-must-staple: LEAF and MUST differ by that alone
+    name = (x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
+    feature = (x509.TLSFeature([x509.TLSFeatureType.status_request]), False)
+    ca = [(x509.BasicConstraints(True, 0), True), feature]
+    demanding = PKI._once("demanding", lambda: PKI._issue("demanding", "demanding", PKI.root, ca, None, 2, 90))
+    client = PKI._once("client", lambda: PKI._issue("client", "client", PKI.intermediate, [
+        name, (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)], None, 2, 90))
+    for leaf, status, reason in ((LEAF, 0, "no-staple"), (client, 4, "path-purpose"),
+                                 (PKI.leaf("localhost", issuer=LEAF, label="below-a-leaf"), 4, "path-constraint"),
+                                 (PKI.leaf("localhost", issuer=demanding, label="undemanding"), 4, "path-must-staple"),
+                                 (PKI.leaf("localhost", issuer=demanding, must_staple=True, label="meek"), 5, "missing-must-staple")):
+        result = check("--json", f"localhost:{gnutls_serv(leaf)}")
+        expect_equal([result.rc, result.json["reason"]], [status, reason], f"{leaf.label}\n{result}")
 
 
 @case
