@@ -166,12 +166,6 @@ static void put_revocation_reason(struct json_maker *maker, const struct clinch_
 		json_put_text(maker, "revocation_reason", name ? name : number);
 }
 
-/* null, where there is nothing to count from */
-static void put_seconds(struct json_maker *maker, const char *key, int64_t from, int64_t to)
-{
-	json_put(maker, key, from && to ? json_integer(to - from) : json_null());
-}
-
 json_t *report_staple_json(gnutls_datum_t der, const clinch_subject_t *subject, const struct clinch_verdict *verdict,
 			   int64_t now)
 {
@@ -191,8 +185,8 @@ json_t *report_staple_json(gnutls_datum_t der, const clinch_subject_t *subject, 
 	put_revocation_reason(&maker, verdict);
 	put_signer(&maker, der, subject, verdict->findings);
 	json_put_number(&maker, "size", der.size);
-	put_seconds(&maker, "age_s", verdict->this_update, now);
-	put_seconds(&maker, "remaining_s", now, verdict->fresh_until);
+	json_put(&maker, "age_s", verdict->this_update ? json_integer(now - verdict->this_update) : json_null());
+	json_put(&maker, "remaining_s", verdict->fresh_until ? json_integer(verdict->fresh_until - now) : json_null());
 	json_put(&maker, "findings", report_findings_json(verdict->findings));
 	return json_maker_finish(&maker);
 }

@@ -8,12 +8,13 @@
 #include <string.h>
 
 #define BIT(finding) ((uint64_t)1 << CLINCH_FINDING_##finding)
-#define URLS_MAX 32
+#define URLS_MAX 32 /* shown; a certificate has one or two */
 
 static void put_urls(struct json_maker *maker, const char *key, const struct cert_view *view, const void *method, size_t len)
 {
 	json_t *array = json_array();
 	struct der url;
+
 	for (unsigned i = 0; i < URLS_MAX && cert_view_access_url(view, method, len, i, &url); i++) {
 		auto_buf text = { .max = 64 * 1024 };
 

@@ -149,7 +149,9 @@ def at_is_the_instant_of_judgement():
     path = response()
     for at, status in ((rfc3339(), 0), (rfc3339(days=3), 0), (rfc3339(days=5), 4), (rfc3339(days=-2), 4), (rfc3339(days=80), 4)):
         expect_equal(clinch(*verify_args(path, more=["--at", at])).rc, status, f"exit status at {at}")
-    expect_equal(clinch(*verify_args(path, more=["--at=1970-01-01T00:00:00Z"])).rc, 4, "exit status at the epoch")
+    epoch = clinch(*verify_args(path, more=["--at=1970-01-01T00:00:00Z", "--json"]))
+    expect_equal((epoch.rc, epoch.json["reason"]), (4, "produced-in-future"), "at the epoch")
+    expect(epoch.json["age_s"] is None or epoch.json["age_s"] < 0, f"age_s: {epoch.json['age_s']}")
     local = (pki.now + timedelta(days=3, hours=2)).strftime("%Y-%m-%dT%H:%M:%S+02:00")
     expect_equal(clinch(*verify_args(path, more=["--at", local])).rc, 0, "exit status with an offset")
 
