@@ -53,6 +53,7 @@ enum fetch_failure {
 	FETCH_SAID_UNKNOWN,  /* believed, and "unknown": no response to keep */
 	FETCH_STALE_REVOKED, /* believed, and "revoked", but not fresh: no response to keep */
 	FETCH_NO_ISSUER,     /* what came from a caIssuers URL did not issue the certificate */
+	FETCH_NOT_ASKED,     /* nobody was: something of our own is wrong */
 	FETCH_NO_MEMORY,
 	FETCH_INTERNAL,
 	FETCH_FAILURES
@@ -126,7 +127,8 @@ int fetch_engine_new(struct fetch_engine **out, uv_loop_t *loop, const struct fe
 /* Cancels all jobs. What is left is freed as the loop runs on: uv_run() before uv_loop_close(). NULL-safe. */
 void fetch_engine_free(struct fetch_engine *engine);
 
-/* Takes a reference to the subject. CLINCH_E_MEMORY, or CLINCH_E_ARGUMENT for a hash that is not known; everything else is
+/* A job that waits costs about 8 KiB a URL: who has a million of them starts some thousands at a time.
+ * Takes a reference to the subject. CLINCH_E_MEMORY, or CLINCH_E_ARGUMENT for a hash that is not known; everything else is
  * an event. *out is good until FETCH_DONE or fetch_job_cancel(). */
 int fetch_job_start(struct fetch_job **out, struct fetch_engine *engine, clinch_subject_t *subject,
 		    const struct fetch_options *options, fetch_callback *callback, void *user, struct clinch_error *err);

@@ -59,13 +59,14 @@ bool job_add_url(struct fetch_job *job, const void *url, size_t len)
 	const char *why;
 	struct attempt *at;
 
-	if (!job->attempt)
-		job->attempt = calloc(FETCH_URLS_MAX, sizeof(*job->attempt));
-	if (!job->attempt)
-		return false;
 	if (job->n == FETCH_URLS_MAX)
 		return true;
-	at = &job->attempt[job->n];
+	at = reallocarray(job->attempt, job->n + 1, sizeof(*at));
+	if (!at)
+		return false;
+	job->attempt = at;
+	at += job->n;
+	memset(at, 0, sizeof(*at));
 	if (!url_vet(&at->url, url, len, &why)) {
 		best->failure = FETCH_BAD_URL;
 		error_printable(best->url, sizeof(best->url), url, len);

@@ -27,6 +27,7 @@ static const struct {
 	[FETCH_SAID_UNKNOWN] = { "unknown", false },
 	[FETCH_STALE_REVOKED] = { "revoked-not-fresh", false },
 	[FETCH_NO_ISSUER] = { "not-the-issuer", false },
+	[FETCH_NOT_ASKED] = { "not-asked", false },
 	[FETCH_NO_MEMORY] = { "no-memory", true },
 	[FETCH_INTERNAL] = { "internal", false },
 };

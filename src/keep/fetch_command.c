@@ -59,11 +59,11 @@ void fetch_run_wait(struct fetch_run *run)
 static int ask(struct fetch_run *run)
 {
 	struct fetch_options options = fetch_settings_options(&run->set);
-	struct clinch_error err = { 0 };
 	struct fetch_job *job;
+	int status;
 
-	if (fetch_job_start(&job, run->engine, run->subject, &options, fetch_run_event, run, &err)) {
-		cli_say(run->self, "%s: %s", run->name, err.text);
+	if (fetch_job_start(&job, run->engine, run->subject, &options, fetch_run_event, run, &run->error)) {
+		cli_say(run->self, "%s: %s", run->name, run->error.text);
 		return EXIT_NOT_FOUND_OUT;
 	}
 	fetch_run_wait(run);
@@ -71,10 +71,10 @@ static int ask(struct fetch_run *run)
 		fetch_say_failure(run, "");
 		return fetch_exit(run->outcome.failure);
 	}
-	run->status = fetch_write(run);
-	if (!run->set.quiet && (run->status == EXIT_ACCEPTED || run->status == EXIT_REVOKED))
+	status = fetch_write(run);
+	if (!run->set.quiet && (status == EXIT_ACCEPTED || status == EXIT_REVOKED))
 		fetch_say_result(run);
-	return run->status;
+	return status;
 }
 
 /* libcurl says of such a file only that there is a problem. */
@@ -101,23 +101,19 @@ static int check_ca_file(const char *path, struct clinch_error *err)
 static int with_engine(struct fetch_run *run)
 {
 	auto_chain trusted = { .n = 0 };
-	struct clinch_error err = { 0 };
+	struct clinch_error *err = &run->error;
 	int status;
 
-	run->attempts = json_array();
-	if (fetch_engine_new(&run->engine, &run->loop, &run->set.limits, &err) ||
-	    (run->set.options.ca_file && check_ca_file(run->set.options.ca_file, &err)) ||
-	    (run->set.trust_signer && chain_read(&trusted, run->set.trust_signer, &err))) {
-		cli_say(run->self, "%s", err.text);
+	if (fetch_engine_new(&run->engine, &run->loop, &run->set.limits, err) ||
+	    (run->set.options.ca_file && check_ca_file(run->set.options.ca_file, err)) ||
+	    (run->set.trust_signer && chain_read(&trusted, run->set.trust_signer, err))) {
+		cli_say(run->self, "%s", err->text);
 		return EXIT_NOT_FOUND_OUT;
 	}
 	if (trusted.n > 0)
 		run->set.options.policy.trusted = &trusted.cert[0];
 	status = fetch_subject_find(run);
-	run->status = status >= 0 ? status : ask(run);
-	if (status != EXIT_USAGE && !fetch_report(run) && run->status == EXIT_ACCEPTED)
-		run->status = EXIT_NOT_FOUND_OUT;
-	return run->status;
+	return status >= 0 ? status : ask(run);
 }
 
 /* A resolver that hangs keeps libuv's thread, which would be waited for on the way out. */
@@ -153,7 +149,11 @@ static int fetch_main(int argc, char **argv, const struct cli_command *self)
 		cli_say(self, "no event loop: the system is out of files or memory");
 		return EXIT_NOT_FOUND_OUT;
 	}
+	run.attempts = json_array();
+	run.outcome = (struct fetch_outcome){ .failure = FETCH_NOT_ASKED, .retry_after_s = -1, .max_age_s = -1 };
 	run.status = with_engine(&run);
+	if (run.status != EXIT_USAGE && !fetch_report(&run) && run.status == EXIT_ACCEPTED)
+		run.status = EXIT_NOT_FOUND_OUT;
 	clean_up(&run);
 	return run.status;
 }

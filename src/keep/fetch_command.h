@@ -45,6 +45,7 @@ struct fetch_run {
 	json_t *attempts;
 	bool no_memory; /* something for the report was lost */
 
+	struct clinch_error error; /* a file's trouble, ours or the caller's; .text "": none */
 	bool written, unchanged;
 	int status; /* the exit status */
 };

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#define SKEW_WORTH_A_WORD_S 300
+
 static const struct {
 	uint8_t exit; /* when it is not temporary */
 	const char *change;
@@ -36,6 +38,7 @@ static const struct {
 	[FETCH_SAID_UNKNOWN] = { EXIT_UNKNOWN, NULL },
 	[FETCH_STALE_REVOKED] = { EXIT_REVOKED, NULL },
 	[FETCH_NO_ISSUER] = { EXIT_NOT_FOUND_OUT, NULL },
+	[FETCH_NOT_ASKED] = { EXIT_NOT_FOUND_OUT, NULL },
 	[FETCH_NO_MEMORY] = { EXIT_NOT_FOUND_OUT, NULL },
 	[FETCH_INTERNAL] = { EXIT_NOT_FOUND_OUT, NULL },
 };
@@ -52,16 +55,32 @@ static gnutls_datum_t body_of(const struct fetch_run *run)
 	return (gnutls_datum_t){ run->body.data, (unsigned)run->body.len };
 }
 
+/* A wrong clock makes a right answer look wrong: whose it may be is worth a word. */
+static void add_skew(struct buf *out, const struct fetch_run *run)
+{
+	int64_t skew_s = run->outcome.skew_s;
+	char span[TIME_SPAN_SIZE];
+
+	if (!run->outcome.has_date || run->response || (skew_s >= -SKEW_WORTH_A_WORD_S && skew_s <= SKEW_WORTH_A_WORD_S))
+		return;
+	(void)buf_printf(out, " (the responder's clock is %s %s ours)", time_span(span, skew_s),
+			 skew_s > 0 ? "ahead of" : "behind");
+}
+
 /* What happened: the verdict's detail where something was judged. */
 static void detail(struct buf *out, const struct fetch_run *run)
 {
 	out->max = 1024;
-	if (run->verdict.reason != CLINCH_REASON_UNJUDGED)
+	if (run->error.text[0]) {
+		(void)buf_printf(out, "%s", run->error.text);
+	} else if (run->verdict.reason != CLINCH_REASON_UNJUDGED) {
 		report_detail(out, &run->verdict, body_of(run), time(NULL));
-	else if (run->outcome.failure == FETCH_NO_URL)
+		add_skew(out, run);
+	} else if (run->outcome.failure == FETCH_NO_URL) {
 		(void)buf_printf(out, "the certificate names no OCSP responder");
-	else
+	} else {
 		(void)buf_printf(out, "%s", run->outcome.text);
+	}
 }
 
 static const char *next_step(const struct fetch_run *run)

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static int failed(const struct fetch_run *run, const struct clinch_error *err)
+static int failed(const struct fetch_run *run)
 {
-	cli_say(run->self, "%s", err->text);
-	return err->code == CLINCH_E_NOT_ISSUER || err->code == CLINCH_E_ARGUMENT ? EXIT_USAGE : EXIT_NOT_FOUND_OUT;
+	int code = run->error.code;
+
+	cli_say(run->self, "%s", run->error.text);
+	return code == CLINCH_E_NOT_ISSUER || code == CLINCH_E_ARGUMENT ? EXIT_USAGE : EXIT_NOT_FOUND_OUT;
 }
 
 static bool import(gnutls_x509_crt_t *out, const gnutls_datum_t *der)
@@ -44,15 +46,14 @@ static int by_option(struct fetch_run *run)
 {
 	auto_chain pool = { .n = 0 };
 	const gnutls_datum_t *issuer;
-	struct clinch_error err = { 0 };
 
-	if (chain_read(&pool, run->set.issuer, &err))
-		return failed(run, &err);
+	if (chain_read(&pool, run->set.issuer, &run->error))
+		return failed(run);
 	issuer = chain_find_issuer(&pool, &run->chain.cert[0]);
 	if (!issuer)
 		return cli_usage(run->self, "%s did not issue %s (%s): give the certificate that signed it", run->set.issuer,
 				 run->set.chain, run->name);
-	return prepare(run, issuer, &err) ? failed(run, &err) : -1;
+	return prepare(run, issuer, &run->error) ? failed(run) : -1;
 }
 
 /* False: it is not among them. */
@@ -91,32 +92,30 @@ static int no_issuer(const struct fetch_run *run)
 static int by_ca_issuers(struct fetch_run *run)
 {
 	struct fetch_options options = run->set.options;
-	struct clinch_error err = { 0 };
 	struct fetch_job *job;
 
 	options.urls = NULL;
 	options.n_urls = 0;
 	options.fallback = NULL;
-	if (fetch_issuer_start(&job, run->engine, &run->chain.cert[0], &options, fetch_run_event, run, &err))
-		return failed(run, &err);
+	if (fetch_issuer_start(&job, run->engine, &run->chain.cert[0], &options, fetch_run_event, run, &run->error))
+		return failed(run);
 	fetch_run_wait(run);
 	if (!run->issuer.data)
 		return no_issuer(run);
-	return prepare(run, &run->issuer, &err) ? failed(run, &err) : -1;
+	return prepare(run, &run->issuer, &run->error) ? failed(run) : -1;
 }
 
 int fetch_subject_find(struct fetch_run *run)
 {
-	struct clinch_error err = { 0 };
 	const gnutls_datum_t *issuer;
 
-	if (chain_read(&run->chain, run->set.chain, &err))
-		return failed(run, &err);
+	if (chain_read(&run->chain, run->set.chain, &run->error))
+		return failed(run);
 	name_certificate(run->name, sizeof(run->name), &run->chain.cert[0], false);
 	if (run->set.issuer)
 		return by_option(run);
 	issuer = chain_find_issuer(&run->chain, &run->chain.cert[0]);
 	if (issuer)
-		return prepare(run, issuer, &err) ? failed(run, &err) : -1;
+		return prepare(run, issuer, &run->error) ? failed(run) : -1;
 	return by_system_trust(run) ? -1 : by_ca_issuers(run);
 }

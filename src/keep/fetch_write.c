@@ -34,8 +34,10 @@ static int read_held(struct fetch_run *run, bool *counts, struct clinch_verdict 
 	int rc = file_read(&bytes, run->set.out, err);
 
 	*counts = false;
-	if (rc == CLINCH_E_TOO_LARGE || (rc == CLINCH_E_FILE && err->sys_errno == ENOENT))
+	if (rc == CLINCH_E_TOO_LARGE || (rc == CLINCH_E_FILE && err->sys_errno == ENOENT)) {
+		*err = (struct clinch_error){ 0 };
 		return 0;
+	}
 	if (rc)
 		return rc;
 	policy.max_len = max;
@@ -65,18 +67,17 @@ static int keep_held(struct fetch_run *run, const struct clinch_verdict *offered
 
 static int to_file(struct fetch_run *run, gnutls_datum_t der, const struct clinch_verdict *verdict)
 {
-	struct clinch_error err = { 0 };
 	struct clinch_verdict held;
 	bool counts;
 
-	if (read_held(run, &counts, &held, &err)) {
-		cli_say(run->self, "%s; nothing was written, name another file with -o", err.text);
+	if (read_held(run, &counts, &held, &run->error)) {
+		cli_say(run->self, "%s; nothing was written, name another file with -o", run->error.text);
 		return EXIT_NOT_FOUND_OUT;
 	}
 	if (counts && !supersedes(verdict, &held))
 		return keep_held(run, verdict, &held);
-	if (file_replace(run->set.out, der.data, der.size, 0644, &err)) {
-		cli_say(run->self, "%s; what was there is as it was", err.text);
+	if (file_replace(run->set.out, der.data, der.size, 0644, &run->error)) {
+		cli_say(run->self, "%s; what was there is as it was", run->error.text);
 		return EXIT_NOT_FOUND_OUT;
 	}
 	run->written = true;

@@ -2,7 +2,7 @@
 /*
  * Many jobs on one engine: `many CHAIN PER_RESPONDER TOTAL TIMEOUT_MS WHAT N URL [N URL]...`. Prints "URL outcome MS" for
  * each job as it ends. WHAT is what happens at the first end: "wait" for all, "cancel" the others one by one, "free" the
- * engine with all that runs.
+ * engine with all that runs, "stranger": ask the last URL once more, with private addresses forbidden.
  */
 #include "base/cleanup.h"
 #include "fetch/fetch.h"
@@ -17,6 +17,10 @@
 
 struct many {
 	const char *what;
+	struct fetch_engine *engine;
+	clinch_subject_t *subject;
+	const char *url; /* the last one */
+	unsigned timeout_ms;
 	struct fetch_job *job[JOBS_MAX]; /* NULL: it has ended */
 	unsigned n, ended;
 };
@@ -25,6 +29,9 @@ struct one {
 	struct many *many;
 	unsigned index;
 };
+
+static struct one ones[JOBS_MAX];
+static void start(struct many *many, bool forbid_private);
 
 static void cancel_the_others(struct many *many)
 {
@@ -47,6 +54,25 @@ static void on_event(const struct fetch_event *event)
 	one->many->ended++;
 	if (strcmp(one->many->what, "cancel") == 0)
 		cancel_the_others(one->many);
+	if (strcmp(one->many->what, "stranger") == 0 && one->many->ended == 1)
+		start(one->many, true);
+}
+
+static void start(struct many *many, bool forbid_private)
+{
+	struct fetch_options options = {
+		.urls = &many->url,
+		.n_urls = 1,
+		.timeout_ms = many->timeout_ms,
+		.forbid_private = forbid_private,
+	};
+	struct one *one = &ones[many->n];
+
+	if (many->n == JOBS_MAX)
+		exit(2);
+	*one = (struct one){ many, many->n };
+	if (fetch_job_start(&many->job[many->n++], many->engine, many->subject, &options, on_event, one, NULL))
+		exit(2);
 }
 
 static clinch_subject_t *subject_of(const char *path)
@@ -61,49 +87,36 @@ static clinch_subject_t *subject_of(const char *path)
 	return subject;
 }
 
-static void start(struct many *many, struct fetch_engine *engine, clinch_subject_t *subject, struct one *ones,
-		  const char *url, unsigned timeout_ms)
-{
-	struct fetch_options options = { .urls = &url, .n_urls = 1, .timeout_ms = timeout_ms };
-	struct one *one = &ones[many->n];
-
-	if (many->n == JOBS_MAX)
-		exit(2);
-	*one = (struct one){ many, many->n };
-	if (fetch_job_start(&many->job[many->n++], engine, subject, &options, on_event, one, NULL))
-		exit(2);
-}
-
 static bool goes_on(const struct many *many)
 {
-	if (many->ended > 0 && strcmp(many->what, "wait") != 0)
+	if (many->ended > 0 && (strcmp(many->what, "cancel") == 0 || strcmp(many->what, "free") == 0))
 		return false;
 	return many->ended < many->n;
 }
 
 int main(int argc, char **argv)
 {
-	static struct one ones[JOBS_MAX];
 	struct many many = { .what = argc > 5 ? argv[5] : "" };
 	struct fetch_limits limits = { 0 };
-	struct fetch_engine *engine;
-	clinch_subject_t *subject;
 	uv_loop_t loop;
 
 	if (argc < 8 || signal(SIGPIPE, SIG_IGN) == SIG_ERR || uv_loop_init(&loop))
 		return 2;
 	limits.per_responder = (unsigned)strtoul(argv[2], NULL, 10);
 	limits.total = (unsigned)strtoul(argv[3], NULL, 10);
-	subject = subject_of(argv[1]);
-	if (fetch_engine_new(&engine, &loop, &limits, NULL))
+	many.timeout_ms = (unsigned)strtoul(argv[4], NULL, 10);
+	many.subject = subject_of(argv[1]);
+	if (fetch_engine_new(&many.engine, &loop, &limits, NULL))
 		return 2;
-	for (int i = 6; i + 1 < argc; i += 2)
+	for (int i = 6; i + 1 < argc; i += 2) {
+		many.url = argv[i + 1];
 		for (unsigned long n = strtoul(argv[i], NULL, 10); n > 0; n--)
-			start(&many, engine, subject, ones, argv[i + 1], (unsigned)strtoul(argv[4], NULL, 10));
+			start(&many, false);
+	}
 	while (goes_on(&many))
 		uv_run(&loop, UV_RUN_ONCE);
-	fetch_engine_free(engine);
-	clinch_subject_unref(subject);
+	fetch_engine_free(many.engine);
+	clinch_subject_unref(many.subject);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	return uv_loop_close(&loop) == 0 ? 0 : 3;
 }

@@ -2,19 +2,31 @@
 /* For LD_PRELOAD: a resolver whose answers are known. Names that do not end in ".test" are the system's. */
 #include <dlfcn.h>
 #include <netdb.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
 typedef int resolve(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
+static atomic_int asked;
+
+static void hang(void)
+{
+	for (;;)
+		pause();
+}
+
 static int answer(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out, resolve *real)
 {
 	if (strcmp(name, "hang.test") == 0)
-		for (;;)
-			pause();
+		hang();
 	if (strcmp(name, "again.test") == 0)
 		return EAI_AGAIN;
+	if (strcmp(name, "again-then-hang.test") == 0 && atomic_fetch_add(&asked, 1) == 0)
+		return EAI_AGAIN;
+	if (strcmp(name, "again-then-hang.test") == 0)
+		hang();
 	if (strcmp(name, "none.test") == 0)
 		return EAI_NONAME;
 	if (strcmp(name, "loopback.test") == 0)

@@ -219,6 +219,14 @@ def honours_retry_after_and_tells_the_skew():
 
 
 @case
+def says_whose_clock_may_be_wrong():
+    with Responder(answer(pki.response(leaf, this_update=timedelta(days=1)), fields=("Date: Thu, 01 Jan 2099 00:00:00 GMT",))) as responder:
+        result = fetch("--url", responder.url)
+        expect_exit(result, EXIT_NOT_BELIEVED)
+        expect_match(r"the responder's clock is .* ahead of ours", result.err, "the message")
+
+
+@case
 def reports_a_good_answer_in_json():
     with Responder(only_post(good)) as responder:
         result = fetch("--url", responder.url, "--json")

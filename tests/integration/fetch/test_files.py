@@ -134,6 +134,19 @@ def says_that_the_directory_of_the_file_is_not_there():
 
 
 @case
+def reports_what_went_wrong_with_a_file():
+    with Responder(answer(good)) as responder:
+        result = fetch("--json", "--url", responder.url, "-o", "/nonexistent/leaf.der")
+        expect_exit(result, EXIT_NOT_FOUND_OUT)
+        expect_equal((result.json["exit"], result.json["written"], result.json["reason"]), (1, False, "good"), "the report")
+        expect_in("/nonexistent/leaf.der", result.json["detail"], "detail")
+        result = fetch("--json", "--url", responder.url, chain="/nonexistent/chain.pem")
+        expect_exit(result, EXIT_NOT_FOUND_OUT)
+        expect_equal((result.json["outcome"], result.json["staple"], result.json["attempts"]), ("not-asked", None, []), "the report")
+        expect_in("/nonexistent/chain.pem", result.json["detail"], "detail")
+
+
+@case
 def says_that_the_directory_cannot_be_written():
     if os.geteuid() == 0:
         skip("root may write everywhere")

@@ -5,7 +5,7 @@ import threading
 import time
 
 from harness import build_path, case, expect, expect_equal, main, run, skip
-from responder import Responder, answer, hang
+from responder import Responder, answer, hang, keep_alive
 from scene import good, leaf
 
 
@@ -94,6 +94,16 @@ def cancels_what_runs_and_what_waits():
 def frees_the_engine_with_all_that_runs():
     with Responder(hang) as slow, Responder(answer(good)) as quick:
         expect_equal(many(2, 8, 20000, "free", 20, slow.url, 1, quick.url, timeout=10).rc, 0, "exit status")
+
+
+@case
+def a_kept_connection_is_not_a_way_to_a_private_address():
+    """It was opened for somebody who may; the stranger who comes next may not use it."""
+    with Responder(keep_alive(good)) as responder:
+        result = many(4, 8, 5000, "stranger", 1, responder.url)
+        expect_equal(result.rc, 0, "exit status")
+        expect_equal([outcome for outcome, _ in outcomes(result, responder.url)], ["ok", "private-address"], "outcomes")
+        expect_equal((responder.connections, len(responder.requests)), (1, 1), "connections and requests")
 
 
 @case

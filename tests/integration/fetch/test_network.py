@@ -87,6 +87,14 @@ def does_not_wait_for_a_name_server_that_is_silent():
 
 
 @case
+def does_not_wait_for_the_second_thought_of_a_name_server():
+    """A name that was not found is looked up once more, to say why; that is part of the time too."""
+    result = fetch("--timeout", 1, "--url", "http://again-then-hang.test/", env=with_names(), timeout=8)
+    expect_exit(result, EXIT_TEMPORARY)
+    expect_in("http://again-then-hang.test/: dns: ", result.err, "the message")
+
+
+@case
 def fails_for_a_name_that_cannot_exist():
     """RFC 6761 6.4: whatever the resolver of this machine makes of it."""
     result = fetch("--url", "http://ocsp.invalid/", "--json")
