@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Loaded before the C library: a name service that misbehaves on demand. two.test has two addresses of which only the second
- * listens, hang.test never answers, tired.test fails for now; anything else is not there. Literals and numbers are the C
- * library's as ever.
+ * Loaded before the C library: a name service that misbehaves on demand. one.test has one address, two.test has two of which
+ * only the second listens, hang.test never answers, tired.test fails for now; anything else is not there. Literals and
+ * numbers are the C library's as ever.
  */
 #include <dlfcn.h>
 #include <netdb.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define HANG_S 60
@@ -35,6 +36,8 @@ int getaddrinfo(const char *restrict node, const char *restrict service, const s
 		return real(node, service, hints, out);
 	if (!strcmp(node, "two.test"))
 		return two(real, service, hints, out);
+	if (!strcasecmp(node, "one.test") || !strcmp(node, "one.test."))
+		return real("127.0.0.1", service, hints, out);
 	if (!strcmp(node, "hang.test"))
 		sleep(HANG_S);
 	return strcmp(node, "tired.test") ? EAI_NONAME : EAI_AGAIN;

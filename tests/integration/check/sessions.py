@@ -77,16 +77,16 @@ def servername_is_sent_and_a_literal_sends_none():
 @case
 def dtls():
     port = gnutls_serv(LEAF, PKI.response(LEAF), udp=True)
-    result = check("--udp", f"localhost:{port}")
+    result = check("--udp", f"127.0.0.1:{port}")
     expect_equal([result.rc, result.json["verdict"], result.json["tls"]["version"]], [0, "good", "DTLS1.2"], f"DTLS\n{result}")
     revoked = gnutls_serv(LEAF, PKI.response(LEAF, status="revoked"), udp=True)
-    expect_equal(check("--udp", f"localhost:{revoked}").rc, 3, "revoked over DTLS")
+    expect_equal(check("--udp", f"127.0.0.1:{revoked}").rc, 3, "revoked over DTLS")
 
 
 @case
 def dtls_of_openssl():
     port = openssl_server(LEAF, "-dtls1_2", "-listen", staple=PKI.response(LEAF))
-    result = check("--udp", f"localhost:{port}")
+    result = check("--udp", f"127.0.0.1:{port}")
     expect_equal([result.rc, result.json["verdict"]], [0, "good"], f"DTLS of OpenSSL\n{result}")
 
 
@@ -108,10 +108,10 @@ def a_client_certificate_is_shown_when_it_is_asked_for():
     for version in ("-tls1_2", "-tls1_3"):
         port = openssl_server(LEAF, version, "-Verify", "3", "-verify_return_error", "-CAfile", ROOT, staple=PKI.response(LEAF))
         both = ["--client-cert", client.chain_file, "--client-key", client.key_file]
-        result = check(*both, f"localhost:{port}")
+        result = check(*both, f"127.0.0.1:{port}")
         expect_equal([result.rc, result.json["verdict"]], [0, "good"], f"with {version}\n{result}")
     port = openssl_server(LEAF, "-tls1_2", "-Verify", "3", "-verify_return_error", "-CAfile", ROOT, staple=PKI.response(LEAF))
-    without = check(f"localhost:{port}")
+    without = check(f"127.0.0.1:{port}")
     expect_equal([without.rc, without.json["verdict"], without.json["reason"]], [1, "error", "tls-alert"], f"without\n{without}")
     expect_in("--client-cert", without.json["detail"], "what to change")
     expect_equal(without.json["chain"][0]["staple"]["verdict"], "good", "the staple is shown all the same")
@@ -149,14 +149,14 @@ def ids(result):
 def the_responder_has_a_newer_answer():
     openssl_responder()
     port = gnutls_serv(LEAF, PKI.response(LEAF))
-    result = check("--ask-responder", f"localhost:{port}")
+    result = check("--ask-responder", f"127.0.0.1:{port}")
     expect_equal([result.rc, result.json["verdict"]], [0, "good"], f"{result}")
     expect_in("newer-at-responder", ids(result), "findings")
     answer = result.json["chain"][0]["responder"]
     expect_equal([answer["verdict"], answer["fresh"]], ["good", True], "the answer")
     expect(answer["this_update"] > result.json["chain"][0]["staple"]["this_update"], "it is newer")
     expect_not_in("responder", result.json["chain"][1], "the intermediate, which is asked about under chain only")
-    text = clinch("check", "--ca", ROOT, "--ask-responder", f"localhost:{port}")
+    text = clinch("check", "--ca", ROOT, "--ask-responder", f"127.0.0.1:{port}")
     expect_match(r"^  responder +good  \[", text.out, "the text")
     expect_match(r"warning +newer-at-responder: ", text.out, "the text")
 
@@ -165,8 +165,8 @@ def the_responder_has_a_newer_answer():
 def revoked_since_it_was_stapled():
     openssl_responder(revoked=(LEAF,))
     port = gnutls_serv(LEAF, PKI.response(LEAF))
-    expect_equal(check(f"localhost:{port}").rc, 0, "without asking")
-    result = check("--ask-responder", f"localhost:{port}")
+    expect_equal(check(f"127.0.0.1:{port}").rc, 0, "without asking")
+    result = check("--ask-responder", f"127.0.0.1:{port}")
     expect_equal([result.rc, result.json["verdict"], result.json["reason"], result.json["accepted"]], [3, "revoked", "revoked", False],
                  f"{result}")
     expect_match("^its responder says: the certificate is revoked since", result.json["detail"], "the detail")
@@ -177,14 +177,14 @@ def revoked_since_it_was_stapled():
 @case
 def revoked_and_nothing_stapled():
     openssl_responder(revoked=(LEAF,))
-    result = check("--ask-responder", f"localhost:{gnutls_serv(LEAF)}")
+    result = check("--ask-responder", f"127.0.0.1:{gnutls_serv(LEAF)}")
     expect_equal([result.rc, result.json["verdict"]], [3, "revoked"], f"{result}")
 
 
 @case
 def the_responder_does_not_know_it():
     openssl_responder(leaves=())
-    result = check("--ask-responder", f"localhost:{gnutls_serv(LEAF, PKI.response(LEAF))}")
+    result = check("--ask-responder", f"127.0.0.1:{gnutls_serv(LEAF, PKI.response(LEAF))}")
     expect_equal([result.rc, result.json["verdict"]], [0, "good"], f"the staple is still believed\n{result}")
     expect_in("responder-disagrees", ids(result), "findings")
 
@@ -192,7 +192,7 @@ def the_responder_does_not_know_it():
 @case
 def a_responder_that_is_not_there_changes_nothing():
     port = gnutls_serv(LEAF, PKI.response(LEAF))
-    result = check("--ask-responder", f"localhost:{port}")
+    result = check("--ask-responder", f"127.0.0.1:{port}")
     expect_equal([result.rc, result.json["verdict"]], [0, "good"], f"{result}")
     expect_in("responder-unanswered", ids(result), "findings")
     expect_match(r"127\.0\.0\.1", result.json["chain"][0]["responder"]["detail"], "who did not answer")
@@ -207,7 +207,7 @@ def a_responder_that_hangs_or_talks_nonsense_changes_nothing():
                        ("endless", lambda talk: talk.say(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 300000))):
         with responder(play):
             begun = time.monotonic()
-            result = check("--ask-responder", "--timeout", "1.5", f"localhost:{port}")
+            result = check("--ask-responder", "--timeout", "1.5", f"127.0.0.1:{port}")
             expect_equal([result.rc, result.json["verdict"]], [0, "good"], f"{name}\n{result}")
             expect_in("responder-unanswered", ids(result), f"findings when it {name}")
             expect(time.monotonic() - begun < 1.5 + 3, f"in time when it {name}")
@@ -215,7 +215,7 @@ def a_responder_that_hangs_or_talks_nonsense_changes_nothing():
 
 @case
 def a_certificate_without_a_responder_is_not_asked_about():
-    result = check("--ask-responder", f"localhost:{gnutls_serv(PLAIN, PKI.response(PLAIN))}")
+    result = check("--ask-responder", f"127.0.0.1:{gnutls_serv(PLAIN, PKI.response(PLAIN))}")
     expect_equal([result.rc, result.err], [0, ""], f"{result}")
     expect_not_in("responder", result.json["chain"][0], "the member")
 
@@ -223,18 +223,18 @@ def a_certificate_without_a_responder_is_not_asked_about():
 @case
 def tls_1_2_meets_chain_by_asking_for_the_intermediates():
     port = gnutls_serv(LEAF, PKI.response(LEAF))
-    expect_equal(check("--tls", "1.2", "--require", "chain", f"localhost:{port}").rc, 5, "without asking")
+    expect_equal(check("--tls", "1.2", "--require", "chain", f"127.0.0.1:{port}").rc, 5, "without asking")
     answers = {LEAF.cert.serial_number: PKI.response(LEAF), PKI.intermediate.cert.serial_number: PKI.response(PKI.intermediate)}
     with responder(answer_by_serial(answers)):
-        result = check("--tls", "1.2", "--require", "chain", "--ask-responder", f"localhost:{port}")
+        result = check("--tls", "1.2", "--require", "chain", "--ask-responder", f"127.0.0.1:{port}")
         expect_equal([result.rc, result.json["verdict"]], [0, "good"], f"both good\n{result}")
         expect_in("good-by-responder", ids(result), "findings")
     answers[PKI.intermediate.cert.serial_number] = PKI.response(PKI.intermediate, status="revoked")
     with responder(answer_by_serial(answers)):
-        result = check("--tls", "1.2", "--require", "chain", "--ask-responder", f"localhost:{port}")
+        result = check("--tls", "1.2", "--require", "chain", "--ask-responder", f"127.0.0.1:{port}")
         expect_equal([result.rc, result.json["reason"]], [3, "revoked"], f"the intermediate revoked\n{result}")
         expect_match("^CN=intermediate: its responder says: ", result.json["detail"], "the detail")
-    result = check("--tls", "1.2", "--require", "chain", "--ask-responder", f"localhost:{port}")
+    result = check("--tls", "1.2", "--require", "chain", "--ask-responder", f"127.0.0.1:{port}")
     expect_equal([result.rc, result.json["reason"]], [5, "missing-required"], f"nobody answers\n{result}")
 
 
@@ -287,8 +287,8 @@ def skip_with_a_sanitizer():
 def valgrind_finds_nothing_lost():
     skip_with_a_sanitizer()
     good, bad = gnutls_serv(LEAF, PKI.response(LEAF, signer=PKI.delegate())), gnutls_serv(LEAF, PKI.expired(LEAF))
-    for status, args in ((0, [f"localhost:{good}"]), (4, [f"localhost:{bad}"]), (1, ["nobody.invalid", f"127.0.0.1:{free_port()}"]),
-                         (4, ["--json", f"localhost:{good}", f"localhost:{bad}"])):
+    for status, args in ((0, [f"127.0.0.1:{good}"]), (4, [f"127.0.0.1:{bad}"]), (1, ["nobody.invalid", f"127.0.0.1:{free_port()}"]),
+                         (4, ["--json", f"127.0.0.1:{good}", f"127.0.0.1:{bad}"])):
         result = run(["valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible",
                       "--error-exitcode=99", build_path("clinch"), "check", "--ca", ROOT, "--timeout", "30", *args], timeout=90)
         expect_equal(result.rc, status, f"{args}\n{result}")
@@ -322,7 +322,7 @@ def the_expired_delegate_is_judged_at_its_time():
     brief = PKI.delegate(days=2, label="brief")
     port = gnutls_serv(LEAF, PKI.response(LEAF, signer=brief, next_update=timedelta(days=6)))
     at = (PKI.now + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    result = check("--at", at, f"localhost:{port}")
+    result = check("--at", at, f"127.0.0.1:{port}")
     expect_equal([result.rc, result.json["reason"]], [4, "delegate-expired"], f"{result}")
 
 

@@ -16,7 +16,7 @@ ROOT = PKI.root.cert_file
 
 
 def check(protocol, port, *args):
-    return clinch("check", "--json", "--ca", ROOT, "--starttls", protocol, *args, f"localhost:{port}")
+    return clinch("check", "--json", "--ca", ROOT, "--starttls", protocol, *args, f"127.0.0.1:{port}")
 
 
 def directory(name):
@@ -72,7 +72,7 @@ def smtp_of_exim_without_the_staple_that_must_be_there():
 def smtp_of_exim_without_tls():
     result = check("smtp", start_exim("exim-plain"))
     expect_equal([result.rc, result.json["reason"]], [1, "starttls"], f"exim\n{result}")
-    expect_match(r"localhost:\d+ does not offer STARTTLS", result.json["detail"], "the sentence")
+    expect_match(r"127\.0\.0\.1:\d+ does not offer STARTTLS", result.json["detail"], "the sentence")
 
 
 def start_dovecot(name, identity):
@@ -134,7 +134,7 @@ def imap_and_pop3_of_dovecot_without_tls():
     for protocol, port in start_dovecot("dovecot-plain", None).items():
         result = check(protocol, port)
         expect_equal([result.rc, result.json["reason"]], [1, "starttls"], f"{protocol}\n{result}")
-        expect_match(r"localhost:\d+ refuses (STARTTLS|STLS)", result.json["detail"], "the sentence")
+        expect_match(r"127\.0\.0\.1:\d+ refuses (STARTTLS|STLS)", result.json["detail"], "the sentence")
 
 
 def start_slapd(name, identity):
@@ -157,7 +157,7 @@ def ldap_of_slapd():
 def ldap_of_slapd_without_tls():
     result = check("ldap", start_slapd("slapd-plain", None))
     expect_equal([result.rc, result.json["reason"]], [1, "starttls"], f"slapd\n{result}")
-    expect_match(r'localhost:\d+ refuses STARTTLS: LDAP result \d+ "', result.json["detail"], "the sentence")
+    expect_match(r'127\.0\.0\.1:\d+ refuses STARTTLS: LDAP result \d+ "', result.json["detail"], "the sentence")
 
 
 def start_postgres(name, where, identity):

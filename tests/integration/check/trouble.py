@@ -70,8 +70,17 @@ def a_hanging_lookup_does_not_keep_the_next_target():
 @case
 def refused():
     port = free_port()
-    expect_trouble("connection-refused", rf"127\.0\.0\.1:{port} refuses the connection", f"localhost:{port}")
+    expect_trouble("connection-refused", rf"127\.0\.0\.1:{port} refuses the connection", f"127.0.0.1:{port}")
     expect_trouble("connection-refused", rf"\[::1\]:{port} refuses the connection", f"[::1]:{port}")
+
+
+@case
+def a_name_is_resolved_and_asked_for():
+    named = PKI.leaf("one.test", ip=[])
+    port = openssl_server(named, "-servername", "one.test", "-servername_fatal", "-cert2", named.cert_file, "-key2", named.key_file)
+    for target in ("one.test", "one.test.", "ONE.test"):
+        result = clinch("check", "--json", "--ca", PKI.intermediate.cert_file, f"{target}:{port}", env=NAMES)
+        expect_equal([result.rc, result.json["address"]], [0, f"127.0.0.1:{port}"], f"{target}\n{result}")
 
 
 @case
@@ -165,7 +174,7 @@ def a_tls_alert_is_named():
 @case
 def a_version_that_the_server_has_not():
     port = openssl_server(LEAF, "-tls1_2")
-    expect_trouble("tls-alert", rf"localhost:{port} breaks the handshake off with the TLS alert 70", "--tls", "1.3", f"localhost:{port}")
+    expect_trouble("tls-alert", rf"127\.0\.0\.1:{port} breaks the handshake off with the TLS alert 70", "--tls", "1.3", f"127.0.0.1:{port}")
 
 
 @case
@@ -202,7 +211,7 @@ def a_ca_file_may_have_many_roots_or_be_der():
     port = gnutls_serv(LEAF, PKI.response(LEAF))
     many = b"".join(Pki(f"{tempdir()}/many-{i}", label=f"{i} ").root.pem for i in range(80))
     for path in (a_file("many.pem", b"# roots\n" + many + PKI.root.pem), a_file("root.der", PKI.root.der)):
-        result = clinch("check", "--ca", path, f"localhost:{port}")
+        result = clinch("check", "--ca", path, f"127.0.0.1:{port}")
         expect_equal(result.rc, 0, f"exit status\n{result}")
 
 
@@ -284,11 +293,11 @@ def usage_under_nagios_is_unknown_and_not_critical():
 @case
 def targets_come_from_a_file_too():
     port = gnutls_serv(LEAF, PKI.response(LEAF))
-    path = a_file("targets", f"# ours\nlocalhost:{port}\n\n  127.0.0.1:{port}   # the same\r\n".encode())
+    path = a_file("targets", f"# ours\n127.0.0.1:{port}\n\n  127.0.0.1:{port}   # the same\r\n".encode())
     result = check("--json", "--targets", path, f"[::1]:{free_port()}")
-    expect_equal([line["target"] for line in result.jsonlines][:2], [f"localhost:{port}", f"127.0.0.1:{port}"], "the targets")
+    expect_equal([line["target"] for line in result.jsonlines][:2], [f"127.0.0.1:{port}", f"127.0.0.1:{port}"], "the targets")
     expect_equal([result.rc, len(result.jsonlines)], [1, 3], "exit status and lines")
-    piped = check("--json", "--targets", "-", input=f"localhost:{port}\n")
+    piped = check("--json", "--targets", "-", input=f"127.0.0.1:{port}\n")
     expect_equal([piped.rc, len(piped.jsonlines)], [0, 1], f"from standard input\n{piped}")
     expect_equal(check("--targets", "/nonexistent/targets").rc, 1, "a missing file")
     expect_equal(check("--targets", a_file("bad", b"localhost:0\n")).rc, 2, "a bad target in it")
@@ -299,7 +308,7 @@ def targets_come_from_a_file_too():
 def a_full_disk_is_said():
     port = gnutls_serv(LEAF, PKI.response(LEAF))
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([build_path("clinch"), "check", "--ca", ROOT, f"localhost:{port}"], stdout=full, stderr=subprocess.PIPE,
+        done = subprocess.run([build_path("clinch"), "check", "--ca", ROOT, f"127.0.0.1:{port}"], stdout=full, stderr=subprocess.PIPE,
                               timeout=20)
     expect_equal(done.returncode, 1, "exit status")
     expect_in(b"No space left", done.stderr, "stderr")

@@ -2,6 +2,7 @@
 """`clinch check` against real TLS servers: each verdict, each form of the report, each exit status."""
 import re
 from datetime import timedelta
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -47,7 +48,7 @@ def add_verdict(name, make, status, verdict, reason):
     def judges():
         port = gnutls_serv(LEAF, make())
         for version in ("1.2", "1.3"):
-            result = check("--json", "--tls", version, f"localhost:{port}")
+            result = check("--json", "--tls", version, f"127.0.0.1:{port}")
             expect_equal(result.rc, status, f"exit status with TLS {version}\n{result}")
             found = result.json
             expect_equal([found["verdict"], found["reason"], found["accepted"]], [verdict, reason, status == 0], "the verdict")
@@ -67,7 +68,7 @@ def a_missing_staple_is_accepted_unless_it_is_required():
     port = gnutls_serv(LEAF)
     for require, status, reason in ((None, 0, "no-staple"), ("none", 0, "no-staple"), ("must-staple", 0, "no-staple"),
                                     ("leaf", 5, "missing-required"), ("chain", 5, "missing-required")):
-        result = check("--json", *(["--require", require] if require else []), f"localhost:{port}")
+        result = check("--json", *(["--require", require] if require else []), f"127.0.0.1:{port}")
         expect_equal(result.rc, status, f"exit status with --require {require}\n{result}")
         expect_equal([result.json["verdict"], result.json["reason"]], ["missing", reason], f"the verdict with {require}")
         expect(not result.json["chain"][0]["staple"]["present"], "the staple is not there")
@@ -76,18 +77,18 @@ def a_missing_staple_is_accepted_unless_it_is_required():
 @case
 def a_certificate_that_says_must_staple_needs_one():
     port = gnutls_serv(MUST)
-    result = check("--json", f"localhost:{port}")
+    result = check("--json", f"127.0.0.1:{port}")
     expect_equal([result.rc, result.json["reason"]], [5, "missing-must-staple"], "must-staple without a staple")
     expect(result.json["chain"][0]["must_staple"], "must_staple is said")
-    expect_equal(check("--require", "none", f"localhost:{port}").rc, 0, "exit status with --require none")
-    stapled = check(f"localhost:{gnutls_serv(MUST, PKI.response(MUST))}")
+    expect_equal(check("--require", "none", f"127.0.0.1:{port}").rc, 0, "exit status with --require none")
+    stapled = check(f"127.0.0.1:{gnutls_serv(MUST, PKI.response(MUST))}")
     expect_equal(stapled.rc, 0, f"exit status with the staple\n{stapled}")
     expect_in("must-staple", stapled.out, "the report")
 
 
 @case
 def an_unknown_staple_does_not_satisfy_must_staple():
-    result = check("--json", f"localhost:{gnutls_serv(MUST, unknown_response(PKI, MUST))}")
+    result = check("--json", f"127.0.0.1:{gnutls_serv(MUST, unknown_response(PKI, MUST))}")
     expect_equal([result.rc, result.json["reason"]], [6, "unknown"], "unknown")
 
 
@@ -95,14 +96,14 @@ def an_unknown_staple_does_not_satisfy_must_staple():
 def openssl_is_judged_alike():
     for make, status, reason in ((lambda: PKI.response(LEAF), 0, "good"), (lambda: PKI.expired(LEAF), 4, "expired"),
                                  (lambda: PKI.response(LEAF, status="revoked"), 3, "revoked")):
-        result = check("--json", f"localhost:{openssl_server(LEAF, staple=make())}")
+        result = check("--json", f"127.0.0.1:{openssl_server(LEAF, staple=make())}")
         expect_equal([result.rc, result.json["reason"]], [status, reason], f"{reason}\n{result}")
 
 
 @case
 def json_has_exactly_the_fixed_keys():
     good, missing = gnutls_serv(LEAF, PKI.response(LEAF)), gnutls_serv(MUST)
-    result = check("--format", "json", f"localhost:{good}", f"localhost:{missing}", "nobody.invalid", "--timeout", "20")
+    result = check("--format", "json", f"127.0.0.1:{good}", f"127.0.0.1:{missing}", "nobody.invalid", "--timeout", "20")
     lines = result.jsonlines
     expect_equal(len(lines), 3, "lines")
     for found in lines:
@@ -131,7 +132,7 @@ def json_has_exactly_the_fixed_keys():
 @case
 def json_is_the_same_with_both_options():
     port = gnutls_serv(LEAF, PKI.response(LEAF))
-    one, other = (check(*form, *at(PKI.now + timedelta(minutes=1)), f"localhost:{port}") for form in (["--json"], ["--format", "json"]))
+    one, other = (check(*form, *at(PKI.now + timedelta(minutes=1)), f"127.0.0.1:{port}") for form in (["--json"], ["--format", "json"]))
     expect_equal(one.out, other.out, "--json and --format json")
 
 
@@ -141,7 +142,7 @@ def the_worst_of_several_targets_is_the_exit_status():
              6: gnutls_serv(LEAF, unknown_response(PKI, LEAF)), 5: gnutls_serv(MUST), 1: 1, 0: gnutls_serv(LEAF)}
     order = [3, 4, 6, 5, 1, 0]
     for i, worst in enumerate(order):
-        targets = [f"localhost:{ports[status]}" for status in order[i:]]
+        targets = [f"127.0.0.1:{ports[status]}" for status in order[i:]]
         for several in (targets, targets[::-1]):
             result = check("--json", *several)
             expect_equal(result.rc, worst, f"the worst of {order[i:]}\n{result}")
@@ -150,12 +151,12 @@ def the_worst_of_several_targets_is_the_exit_status():
 
 @case
 def text_says_verdict_life_reason_and_next_step():
-    good = check(f"localhost:{gnutls_serv(LEAF, PKI.response(LEAF))}")
-    expect_match(r"^\+ good  localhost:\d+: the certificate is good", good.out, "the first line")
-    expect_match(r"^  leaf +CN=localhost\n +good  \[[#-]+\] .*3 d 2\d h left$", good.out, "the leaf and its bar")
+    good = check(f"127.0.0.1:{gnutls_serv(LEAF, PKI.response(LEAF))}")
+    expect_match(r"^\+ good  127\.0\.0\.1:\d+: the certificate is good", good.out, "the first line")
+    expect_match(r"^  leaf +CN=localhost\n +good  \[[#-]+\] .*(3 d 2\d h|4 d) left$", good.out, "the leaf and its bar")
     expect_match(r"^  intermediate CN=.*\n +no staple$", good.out, "the intermediate")
-    expired = check(f"localhost:{gnutls_serv(LEAF, PKI.expired(LEAF))}")
-    expect_match(r"^! invalid  localhost:\d+: nextUpdate was .* ago$", expired.out, "the first line of an expired one")
+    expired = check(f"127.0.0.1:{gnutls_serv(LEAF, PKI.expired(LEAF))}")
+    expect_match(r"^! invalid  127\.0\.0\.1:\d+: nextUpdate was .* ago$", expired.out, "the first line of an expired one")
     expect_match(r"over for 1 d", expired.out, "the bar of an expired one")
     expect_match(r"^  next step +fetch a new response", expired.out, "the next step")
     for result in (good, expired):
@@ -165,20 +166,20 @@ def text_says_verdict_life_reason_and_next_step():
 
 @case
 def text_says_when_gnutls_alone_would_have_believed_it():
-    result = check(f"localhost:{gnutls_serv(LEAF, PKI.error_response())}")
+    result = check(f"127.0.0.1:{gnutls_serv(LEAF, PKI.error_response())}")
     expect_equal(result.rc, 4, "exit status")
     expect_in("GnuTLS alone says: checked", result.out, "the report")
-    ids = [f["id"] for f in check("--json", f"localhost:{gnutls_serv(LEAF, PKI.error_response())}").json["findings"]]
+    ids = [f["id"] for f in check("--json", f"127.0.0.1:{gnutls_serv(LEAF, PKI.error_response())}").json["findings"]]
     expect_in("gnutls-says-checked", ids, "the findings")
 
 
 @case
 def quiet_says_nothing_and_verbose_says_each_step():
     port = gnutls_serv(LEAF, PKI.expired(LEAF))
-    quiet = check("--quiet", f"localhost:{port}")
+    quiet = check("--quiet", f"127.0.0.1:{port}")
     expect_equal([quiet.rc, quiet.out, quiet.err], [4, "", ""], "--quiet")
-    verbose = check("-v", f"localhost:{port}")
-    expect_match(rf"localhost:{port}: connected to 127\.0\.0\.1:{port}", verbose.err, "stderr")
+    verbose = check("-v", f"127.0.0.1:{port}")
+    expect_match(rf"127\.0\.0\.1:{port}: connected to 127\.0\.0\.1:{port}", verbose.err, "stderr")
     for part in ("thisUpdate", "signed by|claims to be", "cert-id-sha1"):
         expect_match(part, verbose.out, "the report in full")
 
@@ -186,24 +187,24 @@ def quiet_says_nothing_and_verbose_says_each_step():
 @case
 def nagios_has_its_own_statuses_and_one_line_a_target():
     good = gnutls_serv(LEAF, PKI.response(LEAF, this_update=timedelta(hours=-1), next_update=timedelta(hours=20)))
-    plain = check("--format", "nagios", f"localhost:{good}")
+    plain = check("--format", "nagios", f"127.0.0.1:{good}")
     expect_equal(plain.rc, 0, f"exit status\n{plain}")
-    expect_match(rf"^STAPLE OK - localhost:{good}: good, \d+ h.* left \| 'staple_remaining'=\d+s;;$", plain.out, "the line")
+    expect_match(rf"^STAPLE OK - 127.0.0.1:{good}: good, \d+ h.* left \| 'staple_remaining'=\d+s;;$", plain.out, "the line")
     for limits, status, word in ((["--warn-below", "2d"], 1, "WARNING"), (["--warn-below", "12h"], 0, "OK"),
                                  (["--warn-below", "3d", "--critical-below", "2d"], 2, "CRITICAL")):
-        result = check("--format", "nagios", *limits, f"localhost:{good}")
+        result = check("--format", "nagios", *limits, f"127.0.0.1:{good}")
         expect_equal(result.rc, status, f"exit status with {limits}\n{result}")
         expect_in(f"STAPLE {word} - ", result.out, f"the line with {limits}")
     revoked = gnutls_serv(LEAF, PKI.response(LEAF, status="revoked"))
     for targets, status in (([revoked], 2), ([1], 3), ([good, 1], 3), ([1, revoked], 2)):
-        result = check("--format", "nagios", *(f"localhost:{port}" for port in targets))
+        result = check("--format", "nagios", *(f"127.0.0.1:{port}" for port in targets))
         expect_equal(result.rc, status, f"exit status of {targets}\n{result}")
         expect_equal(len(result.out.splitlines()), len(targets), "lines")
 
 
 @case
 def nagios_warns_of_a_warning_level_finding():
-    result = check("--format", "nagios", f"localhost:{gnutls_serv(LEAF, PKI.response(LEAF, next_update=False))}")
+    result = check("--format", "nagios", f"127.0.0.1:{gnutls_serv(LEAF, PKI.response(LEAF, next_update=False))}")
     expect_equal(result.rc, 1, f"exit status\n{result}")
     expect_in("(no-next-update)", result.out, "the line")
 
@@ -213,23 +214,23 @@ def judges_as_of_another_instant_and_by_age():
     port = gnutls_serv(LEAF, PKI.response(LEAF))
     for later, status, reason in ((timedelta(minutes=5), 0, "good"), (timedelta(days=5), 4, "expired"),
                                   (timedelta(days=-400), 4, "path-not-yet-valid"), (timedelta(days=100), 4, "path-expired")):
-        result = check("--json", *at(PKI.now + later), f"localhost:{port}")
+        result = check("--json", *at(PKI.now + later), f"127.0.0.1:{port}")
         expect_equal([result.rc, result.json["reason"]], [status, reason], f"{later} from now")
-    aged = check("--json", "--max-age", "60", f"localhost:{port}")
+    aged = check("--json", "--max-age", "60", f"127.0.0.1:{port}")
     expect_equal([aged.rc, aged.json["reason"]], [4, "older-than-max-age"], "--max-age 60")
 
 
 @case
 def the_path_and_the_name_count():
     port = gnutls_serv(LEAF, PKI.response(LEAF))
-    wrong = check("--servername", "www.example.com", f"localhost:{port}")
+    wrong = check("--servername", "www.example.com", f"127.0.0.1:{port}")
     expect_equal(wrong.rc, 4, f"exit status for another name\n{wrong}")
     expect_match(r"not for www\.example\.com, it is for localhost, 127\.0\.0\.1", wrong.out, "the sentence")
-    untrusted = clinch("check", "--json", "--ca", OTHER.root.cert_file, f"localhost:{port}")
+    untrusted = clinch("check", "--json", "--ca", OTHER.root.cert_file, f"127.0.0.1:{port}")
     expect_equal([untrusted.rc, untrusted.json["verdict"], untrusted.json["reason"]], [4, "invalid", "path-untrusted"], "another root")
     expect_in("root ec", untrusted.json["detail"], "the issuer that is not trusted")
     old = PKI.leaf("localhost", days=-1, before_days=30, label="old")
-    expired = check("--json", f"localhost:{gnutls_serv(old)}")
+    expired = check("--json", f"127.0.0.1:{gnutls_serv(old)}")
     expect_equal([expired.rc, expired.json["reason"]], [4, "path-expired"], "an expired certificate")
     expect_match(r"CN=localhost ended at .*, 1 d ago", expired.json["detail"], "the detail")
 
@@ -241,7 +242,7 @@ def at(instant):
 @case
 def the_path_is_judged_to_the_second():
     # near: path-not-yet-valid, path-expired
-    target = f"localhost:{gnutls_serv(LEAF)}"
+    target = f"127.0.0.1:{gnutls_serv(LEAF)}"
     begins, ends = LEAF.cert.not_valid_before, LEAF.cert.not_valid_after
     for instant, status, reason in ((begins - timedelta(seconds=1), 4, "path-not-yet-valid"), (begins, 0, "no-staple"),
                                     (ends, 0, "no-staple"), (ends + timedelta(seconds=1), 4, "path-expired")):
@@ -252,7 +253,7 @@ def the_path_is_judged_to_the_second():
 @case
 def the_path_refuses_what_a_certificate_may_not_do():
     # near: path-name, path-untrusted, path-purpose, path-constraint, path-must-staple: LEAF and MUST differ by that alone
-    name = (x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
+    name = (x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
     feature = (x509.TLSFeature([x509.TLSFeatureType.status_request]), False)
     ca = [(x509.BasicConstraints(True, 0), True), feature]
     demanding = PKI._once("demanding", lambda: PKI._issue("demanding", "demanding", PKI.root, ca, None, 2, 90))
@@ -262,15 +263,15 @@ def the_path_refuses_what_a_certificate_may_not_do():
                                  (PKI.leaf("localhost", issuer=LEAF, label="below-a-leaf"), 4, "path-constraint"),
                                  (PKI.leaf("localhost", issuer=demanding, label="undemanding"), 4, "path-must-staple"),
                                  (PKI.leaf("localhost", issuer=demanding, must_staple=True, label="meek"), 5, "missing-must-staple")):
-        result = check("--json", f"localhost:{gnutls_serv(leaf)}")
+        result = check("--json", f"127.0.0.1:{gnutls_serv(leaf)}")
         expect_equal([result.rc, result.json["reason"]], [status, reason], f"{leaf.label}\n{result}")
 
 
 @case
 def an_intermediates_staple_counts_too():
     chain = gnutls_serv(LEAF, PKI.response(LEAF))
-    expect_equal(check("--require", "leaf", f"localhost:{chain}").rc, 0, "leaf")
-    result = check("--json", "--require", "chain", f"localhost:{chain}")
+    expect_equal(check("--require", "leaf", f"127.0.0.1:{chain}").rc, 0, "leaf")
+    result = check("--json", "--require", "chain", f"127.0.0.1:{chain}")
     expect_equal([result.rc, result.json["reason"]], [5, "missing-required"], "chain")
     expect_in("intermediate", result.json["detail"], "which one is missing")
 
@@ -278,7 +279,7 @@ def an_intermediates_staple_counts_too():
 @case
 def a_stranger_cannot_write_on_the_terminal():
     nasty = PKI.leaf("evil\x1b[2J\u202egnp.exe", label="nasty", dns=["localhost"])
-    result = check("-v", f"localhost:{gnutls_serv(nasty, PKI.response(nasty))}")
+    result = check("-v", f"127.0.0.1:{gnutls_serv(nasty, PKI.response(nasty))}")
     expect_equal(result.rc, 0, f"exit status\n{result}")
     for bad in ("\x1b", "\u202e"):
         expect_not_in(bad, result.out, "the report")
