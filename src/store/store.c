@@ -111,6 +111,14 @@ int store_load(const struct store *store, const clinch_subject_t *subject, int64
 	return 0;
 }
 
+bool store_stat(const struct store *store, const clinch_subject_t *subject, struct stat *out)
+{
+	char name[NAME_SIZE], path[PATH_MAX];
+
+	name_of(store, subject, name, path);
+	return fstatat(store->dir, name, out, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int store_offer(struct store *store, const clinch_subject_t *subject, const clinch_response_t *response, int64_t now,
 		const struct clinch_policy *policy, enum store_answer *answer, struct clinch_error *err)
 {

@@ -35,6 +35,10 @@ void store_close(struct store *store);
 int store_load(const struct store *store, const clinch_subject_t *subject, int64_t now, const struct clinch_policy *policy,
 	       clinch_response_t **out, struct clinch_verdict *verdict, struct clinch_error *err);
 
+/* What tells that the file of `subject` is another one than before; false when there is none. */
+struct stat;
+bool store_stat(const struct store *store, const clinch_subject_t *subject, struct stat *out);
+
 /*
  * Offer a response about `subject`, judged at `now`: the rule, then a temporary file, its sync and a rename; the directory
  * is synced by store_sync(), once for many. CLINCH_E_ARGUMENT when it is about another certificate or the store is not open

@@ -179,14 +179,19 @@ static bool take_suites(struct hello *out, struct view in)
 	return true;
 }
 
-static bool parse(struct hello *out, struct view in, bool is_dtls)
+static bool parse(struct hello *out, struct view in)
 {
-	struct view skipped, suites;
+	struct view version, skipped, suites;
 	struct seen seen = { .curves = 0 };
 
-	/* legacy_version, random, legacy_session_id, (cookie,) cipher_suites, legacy_compression_methods, extensions */
-	if (!take(&in, 2 + 32, &skipped) || !take_vector(&in, 1, &skipped) || (is_dtls && !take_vector(&in, 1, &skipped)) ||
-	    !take_vector(&in, 2, &suites) || !take_vector(&in, 1, &skipped) || !take_suites(out, suites) ||
+	/* legacy_version, random, legacy_session_id */
+	if (!take(&in, 2, &version) || !take(&in, 32, &skipped) || !take_vector(&in, 1, &skipped))
+		return false;
+	/* DTLS counts its versions down from 0xfeff, and has a cookie here (RFC 6347 4.2.1). */
+	if (version.at[0] == 0xfe && !take_vector(&in, 1, &skipped))
+		return false;
+	/* cipher_suites, legacy_compression_methods, extensions */
+	if (!take_vector(&in, 2, &suites) || !take_vector(&in, 1, &skipped) || !take_suites(out, suites) ||
 	    !take_extensions(out, in, &seen))
 		return false;
 	if (!seen.schemes) /* RFC 5246 7.4.1.4.1: SHA-1 with whatever the suite takes */
@@ -196,10 +201,10 @@ static bool parse(struct hello *out, struct view in, bool is_dtls)
 	return true;
 }
 
-bool hello_parse(struct hello *out, const uint8_t *bytes, size_t len, bool is_dtls)
+bool hello_parse(struct hello *out, const uint8_t *bytes, size_t len)
 {
 	memset(out, 0, sizeof(*out));
-	if (!parse(out, (struct view){ bytes, bytes + len }, is_dtls))
+	if (!parse(out, (struct view){ bytes, bytes + len }))
 		memset(out, 0, sizeof(*out));
 	else
 		out->parsed = true;

@@ -35,8 +35,8 @@ struct hello {
 	unsigned n_suites;
 };
 
-/* The body of a ClientHello (DTLS has a cookie in it, RFC 6347 4.2.1); false (and parsed false) when it is none. Bounded by
+/* The body of a ClientHello of TLS or, told by its version, of DTLS; false (and parsed false) when it is none. Bounded by
  * its length; no allocation. */
-bool hello_parse(struct hello *out, const uint8_t *bytes, size_t len, bool is_dtls);
+bool hello_parse(struct hello *out, const uint8_t *bytes, size_t len);
 
 #endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tls/identity.h"
+#include "base/error.h"
+#include "der/oid.h"
+#include "tls/hello.h"
+#include <ctype.h>
+#include <string.h>
+
+/* ---- staples ---- */
+
+static void staples_destroy(struct counted *counted)
+{
+	struct staples *staples = (struct staples *)counted;
+
+	for (unsigned i = 0; i < IDENTITY_CHAIN_MAX; i++)
+		clinch_response_unref(staples->response[i]);
+	free(staples);
+}
+
+struct staples *staples_new(void)
+{
+	struct staples *staples = calloc(1, sizeof(*staples));
+
+	if (staples)
+		counted_init(&staples->counted, staples_destroy);
+	return staples;
+}
+
+/* The serving rule: the smaller of 5 minutes and a tenth of the life before its end. */
+static int64_t stop_sending(const struct clinch_verdict *verdict)
+{
+	int64_t tenth = (verdict->fresh_until - verdict->this_update) / 10;
+
+	return verdict->fresh_until - (tenth < 300 ? tenth : 300);
+}
+
+struct staples *staples_with(const struct staples *from, unsigned place, clinch_response_t *response)
+{
+	struct staples *staples = staples_new();
+
+	if (!staples)
+		return NULL;
+	for (unsigned i = 0; i < IDENTITY_CHAIN_MAX; i++) {
+		staples->response[i] = i == place ? response : clinch_response_ref(from->response[i]);
+		staples->until[i] = from->until[i];
+	}
+	staples->until[place] = response ? stop_sending(clinch_response_verdict(response)) : 0;
+	return staples;
+}
+
+/* ---- names ---- */
+
+static bool add_name(struct identity *identity, const char *text, size_t len)
+{
+	char **grown = realloc(identity->name, (identity->n_names + 1) * sizeof(*grown));
+
+	if (!grown)
+		return false;
+	identity->name = grown;
+	char *name = strndup(text, len);
+	if (!name)
+		return false;
+	for (char *at = name; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	identity->name[identity->n_names++] = name;
+	return true;
+}
+
+/* DNS names of subjectAltName; the common name where there are none (as GnuTLS's own credentials do). */
+static int take_names(struct identity *identity, gnutls_x509_crt_t leaf)
+{
+	char text[256];
+	unsigned type;
+
+	for (unsigned i = 0;; i++) {
+		size_t len = sizeof(text);
+		int rc = gnutls_x509_crt_get_subject_alt_name2(leaf, i, text, &len, &type, NULL);
+		if (rc == GNUTLS_E_SHORT_MEMORY_BUFFER)
+			continue; /* longer than any host name */
+		if (rc < 0)
+			break;
+		if (type == GNUTLS_SAN_DNSNAME && !add_name(identity, text, len))
+			return CLINCH_E_MEMORY;
+	}
+	size_t len = sizeof(text);
+	if (identity->n_names == 0 &&
+	    gnutls_x509_crt_get_dn_by_oid(leaf, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &len) >= 0)
+		return add_name(identity, text, len) ? 0 : CLINCH_E_MEMORY;
+	return 0;
+}
+
+/* ---- the key ---- */
+
+static unsigned kind_of(gnutls_privkey_t key)
+{
+	gnutls_ecc_curve_t curve;
+
+	switch (gnutls_privkey_get_pk_algorithm(key, NULL)) {
+	case GNUTLS_PK_RSA:
+		return KEY_RSA;
+	case GNUTLS_PK_RSA_PSS:
+		return KEY_RSA_PSS;
+	case GNUTLS_PK_EDDSA_ED25519:
+		return KEY_ED25519;
+	case GNUTLS_PK_EDDSA_ED448:
+		return KEY_ED448;
+	case GNUTLS_PK_ECDSA:
+		break;
+	default:
+		return 0;
+	}
+	auto_pubkey public = NULL;
+	if (gnutls_pubkey_init(&public) < 0 || gnutls_pubkey_import_privkey(public, key, 0, 0) < 0 ||
+	    gnutls_pubkey_export_ecc_raw2(public, &curve, NULL, NULL, 0) < 0)
+		return 0;
+	return curve == GNUTLS_ECC_CURVE_SECP256R1   ? KEY_P256
+	       : curve == GNUTLS_ECC_CURVE_SECP384R1 ? KEY_P384
+	       : curve == GNUTLS_ECC_CURVE_SECP521R1 ? KEY_P521
+						     : 0;
+}
+
+static int check_pair(gnutls_x509_crt_t leaf, gnutls_privkey_t key, const char *name, struct clinch_error *err)
+{
+	auto_pubkey of_cert = NULL, of_key = NULL;
+	unsigned char id[2][32];
+	size_t len[2] = { sizeof(id[0]), sizeof(id[1]) };
+	int rc = gnutls_pubkey_init(&of_cert);
+
+	if (rc >= 0)
+		rc = gnutls_pubkey_init(&of_key);
+	if (rc >= 0)
+		rc = gnutls_pubkey_import_x509(of_cert, leaf, 0);
+	if (rc >= 0)
+		rc = gnutls_pubkey_import_privkey(of_key, key, 0, 0);
+	if (rc >= 0)
+		rc = gnutls_pubkey_get_key_id(of_cert, GNUTLS_KEYID_USE_SHA256, id[0], &len[0]);
+	if (rc >= 0)
+		rc = gnutls_pubkey_get_key_id(of_key, GNUTLS_KEYID_USE_SHA256, id[1], &len[1]);
+	if (rc < 0)
+		return error_gnutls(err, rc, "%s: the key cannot be compared with the certificate", name);
+	if (memcmp(id[0], id[1], sizeof(id[0])) != 0)
+		return error_set(err, CLINCH_E_FORMAT, "%s: the private key does not belong to the first certificate", name);
+	return 0;
+}
+
+/* ---- the chain ---- */
+
+/* The system's trust store, where the root of the last intermediate normally is. Asked only when the files lack an issuer.
+ */
+static int find_in_system(gnutls_datum_t *out, const gnutls_datum_t *der)
+{
+	gnutls_x509_trust_list_t trust;
+	auto_crt cert = NULL;
+	gnutls_x509_crt_t issuer = NULL;
+	int rc = gnutls_x509_crt_init(&cert);
+
+	if (rc >= 0)
+		rc = gnutls_x509_crt_import(cert, der, GNUTLS_X509_FMT_DER);
+	if (rc < 0 || gnutls_x509_trust_list_init(&trust, 0) < 0)
+		return -1;
+	rc = gnutls_x509_trust_list_add_system_trust(trust, 0, 0);
+	if (rc >= 0)
+		rc = gnutls_x509_trust_list_get_issuer(trust, cert, &issuer, 0);
+	if (rc >= 0)
+		rc = gnutls_x509_crt_export2(issuer, GNUTLS_X509_FMT_DER, out);
+	gnutls_x509_trust_list_deinit(trust, 1);
+	return rc < 0 ? -1 : 0;
+}
+
+static bool has_responder(const struct cert_view *view)
+{
+	struct der url;
+
+	return cert_view_access_url(view, OID_AD_OCSP, sizeof(OID_AD_OCSP) - 1, 0, &url);
+}
+
+/* An issuer is looked for only where a staple may come to be. Without one the certificate is served, and never stapled. */
+static int prepare_subject(struct identity *identity, unsigned place, const struct chain *chain, const struct chain *issuers)
+{
+	auto_issuer *issuer = NULL;
+	auto_datum from_system = { NULL, 0 };
+	const gnutls_datum_t *cert = &chain->cert[place], *found;
+	struct cert_view view;
+
+	if (!cert_view_parse(&view, der_of(cert->data, cert->size)) || cert_view_self_issued(&view))
+		return 0;
+	found = chain_find_issuer(chain, cert);
+	if (!found && issuers)
+		found = chain_find_issuer(issuers, cert);
+	if (!found && (has_responder(&view) || cert_view_must_staple(&view)) && find_in_system(&from_system, cert) == 0)
+		found = &from_system;
+	if (!found)
+		return 0;
+	int code = issuer_new(&issuer, found, NULL);
+	if (code == 0)
+		code = subject_new(&identity->subject[place], cert, issuer, true, NULL);
+	return code == CLINCH_E_MEMORY ? code : 0;
+}
+
+static void identity_destroy(struct counted *counted)
+{
+	struct identity *identity = (struct identity *)counted;
+
+	for (unsigned i = 0; i < identity->n; i++)
+		gnutls_pcert_deinit(&identity->pcert[i]);
+	for (unsigned i = 0; i < IDENTITY_CHAIN_MAX; i++)
+		clinch_subject_unref(identity->subject[i]);
+	for (unsigned i = 0; i < identity->n_names; i++)
+		free(identity->name[i]);
+	free(identity->name);
+	if (identity->key)
+		gnutls_privkey_deinit(identity->key);
+	counted_publish(&identity->staples, NULL);
+	free(identity);
+}
+
+static int fill(struct identity *identity, const struct chain *chain, const struct chain *issuers, const char *name,
+		struct clinch_error *err)
+{
+	for (unsigned i = 0; i < chain->n; i++) {
+		int rc = gnutls_pcert_import_x509_raw(&identity->pcert[i], &chain->cert[i], GNUTLS_X509_FMT_DER, 0);
+		if (rc < 0)
+			return error_gnutls(err, rc, "%s: certificate %u", name, i + 1);
+		identity->n++;
+		int code = prepare_subject(identity, i, chain, issuers);
+		if (code < 0)
+			return error_set(err, code, "%s: no memory", name);
+	}
+	return 0;
+}
+
+static int fill_from_leaf(struct identity *identity, const struct chain *chain, gnutls_privkey_t key, const char *name,
+			  struct clinch_error *err)
+{
+	auto_crt leaf = NULL;
+	struct cert_view view;
+	int rc = gnutls_x509_crt_init(&leaf);
+
+	if (rc >= 0)
+		rc = gnutls_x509_crt_import(leaf, &chain->cert[0], GNUTLS_X509_FMT_DER);
+	if (rc < 0 || !cert_view_parse(&view, der_of(chain->cert[0].data, chain->cert[0].size)))
+		return error_gnutls(err, rc, "%s: the first certificate cannot be read", name);
+	identity->must_staple = cert_view_must_staple(&view);
+	identity->wants_staple = identity->must_staple || has_responder(&view);
+	int code = check_pair(leaf, key, name, err);
+	if (code < 0)
+		return code;
+	return take_names(identity, leaf) < 0 ? error_set(err, CLINCH_E_MEMORY, "%s: no memory", name) : 0;
+}
+
+int identity_new(struct identity **out, const struct chain *chain, gnutls_privkey_t key, const struct chain *issuers,
+		 const char *name, struct clinch_error *err)
+{
+	struct identity *identity;
+	struct staples *none;
+
+	if (chain->n > IDENTITY_CHAIN_MAX)
+		return error_set(err, CLINCH_E_TOO_LARGE, "%s: holds %u certificates, a chain has %d at most", name,
+				 chain->n, IDENTITY_CHAIN_MAX);
+	none = staples_new();
+	identity = none ? calloc(1, sizeof(*identity)) : NULL;
+	if (!identity) {
+		free(none);
+		return error_set(err, CLINCH_E_MEMORY, "%s: no memory", name);
+	}
+	counted_init(&identity->counted, identity_destroy);
+	counted_publish(&identity->staples, &none->counted);
+	int code = fill_from_leaf(identity, chain, key, name, err);
+	if (code == 0)
+		code = fill(identity, chain, issuers, name, err);
+	if (code < 0) {
+		counted_unref(&identity->counted);
+		return code;
+	}
+	identity->kind = kind_of(key);
+	identity->key = key;
+	*out = identity;
+	return 0;
+}

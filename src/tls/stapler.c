@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The stapler as an object: made, given certificates, asked about them. */
+#include "tls/stapler.h"
+#include "base/error.h"
+#include "base/file.h"
+#include <gnutls/crypto.h>
+#include <string.h>
+#include <time.h>
+
+#define KEY_FILE_MAX (256 * 1024)
+
+static void entry_free(struct entry *entry)
+{
+	if (!entry)
+		return;
+	counted_unref(entry->identity ? &entry->identity->counted : NULL);
+	counted_unref(entry->pending ? &entry->pending->counted : NULL);
+	free(entry->chain_file);
+	free(entry->key_file);
+	free(entry);
+}
+
+void stapler_unref(clinch_stapler_t *stapler)
+{
+	if (!stapler || atomic_fetch_sub_explicit(&stapler->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	counted_publish(&stapler->set, NULL);
+	for (unsigned i = 0; i < stapler->n; i++)
+		entry_free(stapler->entry[i]);
+	free(stapler->entry);
+	free(stapler->store_dir);
+	store_close(stapler->store);
+	chain_done(&stapler->issuers);
+	clinch_signers_unref(stapler->policy.signers);
+	if (stapler->credentials)
+		gnutls_certificate_free_credentials(stapler->credentials);
+	pthread_mutex_destroy(&stapler->lock);
+	free(stapler);
+}
+
+DEFINE_CLEANUP(clinch_stapler_t *, cleanup_stapler, stapler_unref)
+
+static int copy_options(clinch_stapler_t *stapler, const struct clinch_stapler_options *options, struct clinch_error *err)
+{
+	if (options->store_dir) {
+		stapler->store_dir = strdup(options->store_dir);
+		if (!stapler->store_dir)
+			return error_set(err, CLINCH_E_MEMORY, "no memory for a stapler");
+	}
+	stapler->chain_staples = options->chain_staples;
+	stapler->drop_revoked = options->drop_revoked;
+	stapler->refuse_unstapled = options->refuse_unstapled;
+	stapler->policy = (struct clinch_policy){ .skew_s = options->policy.skew_s,
+						  .undated_age_s = options->policy.undated_age_s,
+						  .max_len = options->policy.max_len,
+						  .allow_sha1_signature = options->policy.allow_sha1_signature };
+	return options->issuers_file ? chain_read(&stapler->issuers, options->issuers_file, err) : 0;
+}
+
+int clinch_stapler_new(clinch_stapler_t **out, const struct clinch_stapler_options *options, struct clinch_error *err)
+{
+	clinch_stapler_t *memory = calloc(1, sizeof(*memory));
+
+	if (!memory || pthread_mutex_init(&memory->lock, NULL) != 0) {
+		free(memory);
+		return error_set(err, CLINCH_E_MEMORY, "no memory for a stapler");
+	}
+	AUTO(cleanup_stapler) clinch_stapler_t *stapler = memory;
+	atomic_init(&stapler->refs, 1);
+	int code = options ? copy_options(stapler, options, err) : 0;
+	if (code == 0 && clinch_signers_new(&stapler->policy.signers, 0) < 0)
+		code = error_set(err, CLINCH_E_MEMORY, "no memory for a stapler");
+	if (code < 0)
+		return code;
+	int rc = gnutls_certificate_allocate_credentials(&stapler->credentials);
+	if (rc < 0)
+		return error_gnutls(err, rc, "credentials");
+	gnutls_certificate_set_retrieve_function3(stapler->credentials, stapler_on_retrieve);
+	code = stapler_publish(stapler);
+	if (code < 0)
+		return error_set(err, code, "no memory for a stapler");
+	*out = TAKE(stapler);
+	return 0;
+}
+
+void clinch_stapler_free(clinch_stapler_t *stapler)
+{
+	stapler_unref(stapler);
+}
+
+gnutls_certificate_credentials_t clinch_stapler_credentials(clinch_stapler_t *stapler)
+{
+	return stapler->credentials;
+}
+
+int stapler_publish(clinch_stapler_t *stapler)
+{
+	struct identity **identity = malloc((stapler->n ? stapler->n : 1) * sizeof(struct identity *));
+
+	if (!identity)
+		return CLINCH_E_MEMORY;
+	for (unsigned i = 0; i < stapler->n; i++)
+		identity[i] = stapler->entry[i]->identity;
+	struct set *set = set_new(identity, stapler->n);
+	free(identity);
+	if (!set)
+		return CLINCH_E_MEMORY;
+	counted_publish(&stapler->set, &set->counted);
+	return 0;
+}
+
+/* ---- pairs ---- */
+
+static int import_key(gnutls_privkey_t key, const char *file, struct clinch_error *err)
+{
+	auto_buf buf = { .max = KEY_FILE_MAX };
+
+	if (gnutls_url_is_supported(file)) {
+		int rc = gnutls_privkey_import_url(key, file, 0);
+		return rc < 0 ? error_gnutls(err, rc, "the key at its URL cannot be used") : 0;
+	}
+	int code = file_read(&buf, file, err);
+	if (code < 0)
+		return code;
+	const gnutls_datum_t pem = { buf.data, (unsigned)buf.len };
+	int rc = gnutls_privkey_import_x509_raw(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+	return rc < 0 ? error_gnutls(err, rc, "%s: holds no private key that can be used", file) : 0;
+}
+
+static int make_identity(clinch_stapler_t *stapler, const struct chain *chain, gnutls_privkey_t key, const char *name,
+			 struct identity **out, struct clinch_error *err)
+{
+	int code = identity_new(out, chain, key, &stapler->issuers, name, err);
+
+	if (code < 0)
+		gnutls_privkey_deinit(key);
+	return code;
+}
+
+int stapler_load_pair(clinch_stapler_t *stapler, const char *chain_file, const char *key_file, struct identity **out,
+		      struct clinch_error *err)
+{
+	auto_chain chain = { .n = 0 };
+	gnutls_privkey_t key;
+	int code = chain_read(&chain, chain_file, err);
+
+	if (code < 0)
+		return code;
+	int rc = gnutls_privkey_init(&key);
+	if (rc < 0)
+		return error_gnutls(err, rc, "%s", key_file);
+	code = import_key(key, key_file, err);
+	if (code < 0) {
+		gnutls_privkey_deinit(key);
+		return code;
+	}
+	return make_identity(stapler, &chain, key, chain_file, out, err);
+}
+
+static bool make_room(clinch_stapler_t *stapler)
+{
+	if (stapler->n < stapler->room)
+		return true;
+	unsigned room = stapler->room ? stapler->room * 2 : 8;
+	struct entry **grown = realloc(stapler->entry, room * sizeof(struct entry *));
+	if (!grown)
+		return false;
+	stapler->entry = grown;
+	stapler->room = room;
+	return true;
+}
+
+/* Takes over `entry`, which has its identity. */
+static int add_entry(clinch_stapler_t *stapler, struct entry *entry, struct clinch_error *err)
+{
+	pthread_mutex_lock(&stapler->lock);
+	int code = make_room(stapler) ? 0 : CLINCH_E_MEMORY;
+	if (code == 0) {
+		/* A staple that cannot be loaded is the next refresh's to say; the certificate is served. */
+		(void)stapler_load_staples(stapler, entry->identity, entry->staple_stamp[0], (int64_t)time(NULL), NULL);
+		stapler->entry[stapler->n++] = entry;
+		code = stapler_publish(stapler);
+		if (code < 0)
+			stapler->n--;
+	}
+	pthread_mutex_unlock(&stapler->lock);
+	if (code < 0) {
+		entry_free(entry);
+		return error_set(err, code, "no memory for another certificate");
+	}
+	return 0;
+}
+
+int clinch_stapler_add_file(clinch_stapler_t *stapler, const char *chain_pem, const char *key_pem_or_url,
+			    struct clinch_error *err)
+{
+	struct entry *entry = calloc(1, sizeof(*entry));
+	int code = CLINCH_E_MEMORY;
+
+	if (entry) {
+		entry->chain_file = strdup(chain_pem);
+		entry->key_file = strdup(key_pem_or_url);
+	}
+	if (!entry || !entry->chain_file || !entry->key_file) {
+		entry_free(entry);
+		return error_set(err, code, "%s: no memory", chain_pem);
+	}
+	/* Stamped before they are read: what changes in between is seen as a change. */
+	entry->chain_stamp = stamp_of(chain_pem);
+	entry->key_stamp = stamp_of(key_pem_or_url);
+	code = stapler_load_pair(stapler, chain_pem, key_pem_or_url, &entry->identity, err);
+	if (code < 0) {
+		entry_free(entry);
+		return code;
+	}
+	return add_entry(stapler, entry, err);
+}
+
+int clinch_stapler_add_mem(clinch_stapler_t *stapler, const gnutls_datum_t *chain_pem, const gnutls_datum_t *key_pem,
+			   struct clinch_error *err)
+{
+	auto_chain chain = { .n = 0 };
+	gnutls_privkey_t key;
+	struct entry *entry;
+	int code = chain_parse(&chain, chain_pem->data, chain_pem->size, "the chain", err);
+
+	if (code < 0)
+		return code;
+	int rc = gnutls_privkey_init(&key);
+	if (rc < 0)
+		return error_gnutls(err, rc, "the private key");
+	rc = gnutls_privkey_import_x509_raw(key, key_pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+	entry = rc < 0 ? NULL : calloc(1, sizeof(*entry));
+	if (!entry) {
+		gnutls_privkey_deinit(key);
+		return rc < 0 ? error_gnutls(err, rc, "the private key cannot be used")
+			      : error_set(err, CLINCH_E_MEMORY, "no memory for another certificate");
+	}
+	code = make_identity(stapler, &chain, key, "the chain", &entry->identity, err);
+	if (code < 0) {
+		entry_free(entry);
+		return code;
+	}
+	return add_entry(stapler, entry, err);
+}
+
+/* ---- telling ---- */
+
+bool stapler_is_stapled(const clinch_stapler_t *stapler, struct identity *identity, int64_t now)
+{
+	struct staples *staples = (struct staples *)counted_take(&identity->staples);
+	bool revoked = staples->response[0] && clinch_response_verdict(staples->response[0])->status == CLINCH_REVOKED;
+	bool stapled = staples->response[0] && now < staples->until[0] && !(revoked && stapler->drop_revoked);
+
+	counted_unref(&staples->counted);
+	return stapled;
+}
+
+static void describe(const clinch_stapler_t *stapler, const struct entry *entry, int64_t now,
+		     struct clinch_stapler_state *out)
+{
+	struct identity *identity = entry->identity;
+	struct staples *staples = (struct staples *)counted_take(&identity->staples);
+
+	*out = (struct clinch_stapler_state){ .chain_file = entry->chain_file ? entry->chain_file : "",
+					      .must_staple = identity->must_staple,
+					      .wants_staple = identity->wants_staple,
+					      .is_stapled = stapler_is_stapled(stapler, identity, now) };
+	gnutls_hash_fast(GNUTLS_DIG_SHA256, identity->pcert[0].cert.data, identity->pcert[0].cert.size, out->fingerprint);
+	if (staples->response[0])
+		out->verdict = *clinch_response_verdict(staples->response[0]);
+	else
+		out->verdict = (struct clinch_verdict){ .status = CLINCH_MISSING,
+							.reason = CLINCH_REASON_NO_STAPLE,
+							.revocation_reason = -1 };
+	counted_unref(&staples->counted);
+}
+
+int clinch_stapler_state(clinch_stapler_t *stapler, unsigned i, int64_t now, struct clinch_stapler_state *out)
+{
+	pthread_mutex_lock(&stapler->lock);
+	bool found = i < stapler->n;
+	if (found)
+		describe(stapler, stapler->entry[i], now, out);
+	pthread_mutex_unlock(&stapler->lock);
+	return found ? 0 : CLINCH_E_MISSING;
+}

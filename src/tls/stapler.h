@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside a stapler. Readers, which are handshakes, touch `set` and `credentials` alone; the rest is behind the writers'
+ * lock. */
+#ifndef TLS_STAPLER_H
+#define TLS_STAPLER_H
+
+#include "store/store.h"
+#include "tls/set.h"
+#include <pthread.h>
+#include <sys/stat.h>
+
+/* What tells one version of a file from another. Zeroed: there is none. */
+struct stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec modified, changed;
+};
+
+struct entry {
+	struct identity *identity; /* a reference; what the set has */
+	struct identity *pending;  /* a renewed pair that waits for its staple; NULL: none */
+	int64_t pending_since;
+	char *chain_file, *key_file; /* NULL: from memory; key_file may be a URL */
+	struct stamp chain_stamp, key_stamp;
+	struct stamp staple_stamp[2][IDENTITY_CHAIN_MAX]; /* of identity, of pending */
+};
+
+struct clinch_stapler {
+	atomic_uint refs; /* the caller's, and one a session */
+	gnutls_certificate_credentials_t credentials;
+	struct counted_slot set;
+
+	pthread_mutex_t lock;
+	char *store_dir;
+	struct store *store; /* NULL until the directory is there */
+	struct chain issuers;
+	enum clinch_chain_staples chain_staples;
+	bool drop_revoked, refuse_unstapled;
+	struct clinch_policy policy;
+	struct entry **entry;
+	unsigned n, room;
+};
+
+/* Reads chain and key; the identity is without staples. */
+int stapler_load_pair(clinch_stapler_t *stapler, const char *chain_file, const char *key_file, struct identity **out,
+		      struct clinch_error *err);
+/* Staples from the store for one identity; `stamps` are its places'. The lock is held. */
+int stapler_load_staples(clinch_stapler_t *stapler, struct identity *identity, struct stamp *stamps, int64_t now,
+			 struct clinch_error *err);
+/* A believed response for one place of an identity, if the store rule takes it. The lock is held. */
+int stapler_take(clinch_stapler_t *stapler, struct identity *identity, unsigned place, clinch_response_t *response,
+		 int64_t now, enum store_answer *answer);
+/* Makes the set of what the entries have now. The lock is held. */
+int stapler_publish(clinch_stapler_t *stapler);
+bool stapler_is_stapled(const clinch_stapler_t *stapler, struct identity *identity, int64_t now);
+struct stamp stamp_of(const char *path);
+struct stamp stamp_from(const struct stat *st);
+bool stamp_equals(const struct stamp *a, const struct stamp *b);
+void stapler_unref(clinch_stapler_t *stapler);
+
+/* What GnuTLS calls for a certificate (handshake.c). */
+gnutls_certificate_retrieve_function3 stapler_on_retrieve;
+
+#endif
