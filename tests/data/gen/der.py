@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A DER encoder that can be told to do it wrong (X.690).
 
-A Node is an element with a label; its content is bytes or more Nodes. `spoil()` finds nodes by label and changes one thing about
-them, before anything around them is encoded or signed: so a wrong message is still well signed.
+A Node is an element with a label; its content is bytes or more Nodes. `spoil()` finds a node by its label and changes one
+thing about it, before anything around it is encoded or signed: so a wrong message is still well signed.
 """
 
 import datetime

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes tests/data/cases/*.data from the table, or proves that they come from it.
 
-	generate.py --write    what is there already and would come out the same (but for the randomness of signatures) stays as it is
+	generate.py --write    what is there and would come out the same, but for what is random in signatures, stays as it is
 	generate.py --check    TAP: everything stored is what would be made, byte for byte, and signed by the key it should be
 """
 
@@ -18,7 +18,8 @@ import world as world_module
 CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cases")
 INCLUDE = os.path.join(CASES, "..", "..", "..", "include", "clinch")
 # What a session says and clinch_verify() does not: tests/integration/cases/sessions*.c has these.
-SESSION_REASONS = re.compile(r"^(path-.*|no-certificate|no-staple|missing-.*|issuer-unprepared|issuer-unknown|internal|unjudged)$")
+SESSION_REASONS = re.compile(
+    r"^(path-.*|no-certificate|no-staple|missing-.*|issuer-unprepared|issuer-unknown|internal|unjudged)$")
 SESSION_FINDINGS = {"session-resumed"}
 
 
@@ -57,10 +58,14 @@ def certificates_of(case, world):
 
 def session_certificates(world):
     """What tests/integration/cases/sessions*.c shakes hands with, beside the leaf."""
-    for name in ("sibling", "namesake", "stranger", "leaf-must-staple", "leaf-other-feature", "leaf-both-features", "leaf-ended",
-                 "leaf-not-begun", "leaf-client-only", "issuer-must-staple", "leaf-of-must-staple-issuer", "leaf-neighbour",
-                 "leaf-of-namesake"):
+    for name in ("sibling", "namesake", "stranger", "leaf-must-staple", "leaf-other-feature", "leaf-both-features",
+                 "leaf-ended", "leaf-not-begun", "leaf-client-only", "issuer-must-staple", "leaf-of-must-staple-issuer",
+                 "leaf-neighbour",
+                 "leaf-of-namesake", "leaf-of-leaf", "leaf-critical", "leaf-boolean-01", "issuer-not-begun",
+                 "leaf-of-issuer-not-begun"):
         world.certificate(name)
+    for name in world_module.REVOCATION_LISTS:
+        world.revocation_list(name)
     for name in ("root", "issuer", "leaf"):
         world.key(name)
 

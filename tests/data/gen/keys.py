@@ -19,7 +19,7 @@ ECDSA_OIDS = {"sha1": "1.2.840.10045.4.1", "sha224": "1.2.840.10045.4.3.1", "sha
 DSA_SHA256 = "2.16.840.1.101.3.4.3.2"
 RSA_PSS, MGF1 = "1.2.840.113549.1.1.10", "1.2.840.113549.1.1.8"
 EDDSA_OIDS = {"ed25519": "1.3.101.112", "ed448": "1.3.101.113"}
-# An ECDSA or DSA signature has one of a few lengths. Only this one is used, so that a message made again has the same length.
+# An ECDSA or DSA signature has one of a few lengths. Only this one is used: a message made again has the same length.
 SIGNATURE_LENGTHS = {"p192": 55, "p224": 63, "p256": 71, "p384": 103, "p521": 139, "dsa": 71}
 
 
@@ -71,7 +71,8 @@ class Key:
             return algorithm("spki.algorithm", "1.2.840.10045.2.1", der.oid("curve", curve))
         if self.sort.startswith("pss"):
             restriction = self.sort.partition("-")[2]
-            return algorithm("spki.algorithm", RSA_PSS, pss_parameters(restriction, restriction, 32) if restriction else None)
+            parameters = pss_parameters(restriction, restriction, 32) if restriction else None
+            return algorithm("spki.algorithm", RSA_PSS, parameters)
         if self.is_rsa():
             return algorithm("spki.algorithm", "1.2.840.113549.1.1.1", der.null())
         if self.sort == "dsa":

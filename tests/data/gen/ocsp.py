@@ -75,9 +75,11 @@ def extension_list(label, number, texts):
 
 
 def single_response(number, entry, world):
-    nodes = [cert_id(entry, world), cert_status(entry), der.generalized_time("this_update", der.instant(entry.get("this", "-1d")))]
-    if entry.get("next", "+3d") != "none":
-        nodes.append(der.context("next_update", 0, der.generalized_time("next_update.time", der.instant(entry.get("next", "+3d")))))
+    this_update, next_update = entry.get("this", "-1d"), entry.get("next", "+3d")
+    nodes = [cert_id(entry, world), cert_status(entry), der.generalized_time("this_update", der.instant(this_update))]
+    if next_update != "none":
+        time = der.generalized_time("next_update.time", der.instant(next_update))
+        nodes.append(der.context("next_update", 0, time))
     nodes += extension_list("entry_extensions", 1, entry["extensions"])
     return der.seq("entry" if number == 0 else f"entry{number}", *nodes)
 

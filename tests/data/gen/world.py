@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The certificates that the cases speak of, by name. A world is one kind of keys; what was made once is kept in its data file."""
+"""The certificates that the cases speak of, by name. A world is one kind of keys; what was made is kept in its data file."""
 
 import base64
 import os
@@ -9,6 +9,7 @@ import keys as keys_module
 import x509
 
 OCSP_URL = "http://ocsp.example.test/"
+UNKNOWN_ALGORITHM = "content=2b06010401b1d90901"
 
 
 def authority(subject, issuer, key, **more):
@@ -40,7 +41,8 @@ CERTIFICATES = {
     "stranger": authority("Stranger", "stranger", "stranger", serial="4a04"),
 
     "leaf": leaf(),
-    "leaf-neighbour": leaf(subject="other.example.test", dns="other.example.test", serial="5b7c91d20e3f4a66811209abcdef0124"),
+    "leaf-neighbour": leaf(subject="other.example.test", dns="other.example.test",
+                           serial="5b7c91d20e3f4a66811209abcdef0124"),
     "leaf-must-staple": leaf(feature=5, serial="5b01"),
     "leaf-other-feature": leaf(feature=17, serial="5b02"),
     "leaf-both-features": leaf(feature="17+5", serial="5b03"),
@@ -63,6 +65,12 @@ CERTIFICATES = {
     "leaf-of-namesake": leaf(issuer="namesake", signer="namesake", serial="5b11"),
     "leaf-of-leap-day": leaf(begins="20320201000000", ends="20320501000000", serial="5b13"),
     "leaf-ended-an-hour-ago": leaf(ends="-1h", serial="5b12"),
+
+    "leaf-of-leaf": leaf(issuer="leaf-neighbour", signer="leaf-neighbour", serial="5b14"),
+    "leaf-critical": leaf(unknown="critical", serial="5b15"),
+    "leaf-boolean-01": leaf(serial="5b16", spoil=[("key_usage.critical", "content=01")]),
+    "issuer-not-begun": authority("Issuer", "root", "issuer", begins="20300620000000", serial="4a0b"),
+    "leaf-of-issuer-not-begun": leaf(issuer="issuer-not-begun", signer="issuer-not-begun", serial="5b17"),
 
     "delegate": delegate(),
     "delegate-in-between": delegate(subject="Delegate 2", key="delegate2", serial="61d1"),
@@ -106,8 +114,8 @@ CERTIFICATES = {
     "delegate-sha1-signed": delegate(signature="sha1", serial="6236"),
     "delegate-md5-signed": delegate(signature="md5", serial="6237"),
     "delegate-sha384-signed": delegate(signature="sha384", serial="6238"),
-    "delegate-unknown-signature": delegate(serial="6239", spoil_outside=[("signature_algorithm.oid", "content=2b06010401b1d90901")],
-                                           spoil=[("signature_algorithm.oid", "content=2b06010401b1d90901")]),
+    "delegate-unknown-signature": delegate(serial="6239", spoil=[("signature_algorithm.oid", UNKNOWN_ALGORITHM)],
+                                           spoil_outside=[("signature_algorithm.oid", UNKNOWN_ALGORITHM)]),
     "delegate-of-other-kind": delegate(key="other-kind", serial="623a"),
     "delegate-extension-repeated": delegate(serial="6240", spoil=[("nocheck", "twice")]),
     "delegate-boolean-01": delegate(serial="6241", spoil=[("key_usage.critical", "content=01")]),
@@ -116,13 +124,22 @@ CERTIFICATES = {
     "configured": delegate(subject="Configured", issuer="stranger", signer="stranger", serial="6250"),
     "configured-without-eku": delegate(subject="Configured", issuer="stranger", signer="stranger", eku=None, serial="6251"),
 }
+# What an application may load: whose list, thisUpdate, nextUpdate, the certificates on it.
+REVOCATION_LISTS = {
+    "of-nobody": ("issuer", "-1d", "+6d", []),
+    "of-nobody-ended": ("issuer", "-30d", "-20d", []),
+    "of-nobody-to-come": ("issuer", "+2d", "+8d", []),
+    "of-leaf": ("issuer", "-1d", "+6d", ["leaf"]),
+    "of-leaf-neighbour": ("issuer", "-1d", "+6d", ["leaf-neighbour"]),
+    "of-issuer": ("root", "-1d", "+6d", ["issuer"]),
+}
 # Eight that the ResponderID names and that are no delegates: same key, same name, no extendedKeyUsage.
 for number in range(1, 9):
     CERTIFICATES[f"wrong{number}"] = delegate(eku=None, serial=f"63{number:02x}")
 
 # The sort of each key, by kind of world; None: as every other. A leaf of the single kinds is P-256, for TLS servers.
-SORTS = {"ec": "p256", "rsa": "rsa2048", "p384": "p384", "p521": "p521", "ed25519": "ed25519", "ed448": "ed448", "pss": "pss",
-         "pss-sha256": "pss-sha256"}
+SORTS = {"ec": "p256", "rsa": "rsa2048", "p384": "p384", "p521": "p521", "ed25519": "ed25519", "ed448": "ed448",
+         "pss": "pss", "pss-sha256": "pss-sha256"}
 FIXED_SORTS = {"weak": "rsa1024", "weak-curve": "p192", "short-curve": "p224", "dsa": "dsa", "ed25519": "ed25519"}
 
 
@@ -177,6 +194,17 @@ class World:
             self.used["certificate", name] = kept(self.stored.get(("certificate", name)),
                                                   lambda forced: self.make_certificate(name, forced))
         return self.used["certificate", name]
+
+
+    def make_revocation_list(self, name, forced=None):
+        issuer, begins, ends, revoked = REVOCATION_LISTS[name]
+        key = self.key(self.spec(issuer)["key"])
+        serials = [self.spec(certificate)["serial"] for certificate in revoked]
+        whole, message, signature = x509.build_list(self.name_of(issuer), key, (begins, ends), serials, forced)
+        return whole.encode(), (key, None, message, signature)
+
+    def revocation_list(self, name):
+        self.used["crl", name] = kept(self.stored.get(("crl", name)), lambda forced: self.make_revocation_list(name, forced))
 
 
 class Differs(Exception):

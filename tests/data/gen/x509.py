@@ -45,7 +45,7 @@ def extensions(spec):
 
 def validity(spec):
     times = [der.instant(spec["begins"]), der.instant(spec["ends"])]
-    return der.seq("validity", *[der.utc_time("time", t) if t.year < 2050 else der.generalized_time("time", t) for t in times])
+    return der.seq("validity", *[der.utc_time("time", t) for t in times])
 
 
 def build(spec, key, issuer_name, issuer_key, forced=None):
@@ -64,4 +64,16 @@ def build(spec, key, issuer_name, issuer_key, forced=None):
     whole = der.seq("certificate", der.Raw("tbs", message), outer, der.bits("signature", signature))
     for label, change in spec.get("spoil_outside", []):
         der.spoil(whole, label, change)
+    return whole, message, signature
+
+
+def build_list(issuer_name, key, times, serials, forced=None):
+    """A CRL v1 (RFC 5280 5.1): (Node, tbs bytes, signature)."""
+    times = [der.utc_time("time", der.instant(t)) for t in times]
+    revoked = [der.seq("revoked", der.Node("serial", 0x02, bytes.fromhex(s)), der.utc_time("time", der.instant("-2d")))
+               for s in serials]
+    nodes = [keys_module.algorithm_of(key, None), issuer_name, *times]
+    message = der.seq("tbs", *nodes, *([der.seq("revoked_list", *revoked)] if revoked else [])).encode()
+    signature = forced or keys_module.sign(key, None, message)
+    whole = der.seq("list", der.Raw("tbs", message), keys_module.algorithm_of(key, None), der.bits("signature", signature))
     return whole, message, signature

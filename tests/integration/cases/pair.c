@@ -30,6 +30,22 @@ void offer_init(struct offer *offer, const struct world *world, const char *key,
 		     certificates[offer->n]);
 }
 
+void offer_raw_key(struct offer *offer, const struct world *world, const char *key)
+{
+	static const char *const none[] = { NULL };
+	gnutls_pubkey_t public;
+	gnutls_datum_t spki;
+
+	offer_init(offer, world, key, none);
+	must(gnutls_pubkey_init(&public), "a public key");
+	must(gnutls_pubkey_import_privkey(public, offer->key, 0, 0), "gnutls_pubkey_import_privkey");
+	must(gnutls_pubkey_export2(public, GNUTLS_X509_FMT_DER, &spki), "gnutls_pubkey_export2");
+	must(gnutls_pcert_import_rawpk_raw(&offer->chain[0], &spki, GNUTLS_X509_FMT_DER, 0, 0), "a raw public key");
+	gnutls_free(spki.data);
+	gnutls_pubkey_deinit(public);
+	offer->n = 1;
+}
+
 void offer_staple(struct offer *offer, unsigned place, const gnutls_datum_t *response)
 {
 	offer->staple[place].response = *response;
@@ -95,7 +111,8 @@ static gnutls_session_t session_of(const char *version, unsigned flags, int fd, 
 	char priority[64];
 	bool is_datagram = strcmp(version, "dtls") == 0;
 
-	must(gnutls_init(&session, flags | GNUTLS_NONBLOCK | (is_datagram ? GNUTLS_DATAGRAM : 0)), "a session");
+	must(gnutls_init(&session, flags | GNUTLS_NONBLOCK | GNUTLS_ENABLE_RAWPK | (is_datagram ? GNUTLS_DATAGRAM : 0)),
+	     "a session");
 	snprintf(priority, sizeof(priority), "NORMAL:-VERS-ALL:+VERS-%s%s", is_datagram ? "" : "TLS",
 		 is_datagram ? "DTLS1.2" : version);
 	must(gnutls_priority_set_direct(session, priority, NULL), priority);

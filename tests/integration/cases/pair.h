@@ -20,6 +20,7 @@ struct offer {
 
 /* `certificates` are names, ended by NULL; `key` is the name of the first one's. offer_staple() borrows the response. */
 void offer_init(struct offer *offer, const struct world *world, const char *key, const char *const *certificates);
+void offer_raw_key(struct offer *offer, const struct world *world, const char *key); /* RFC 7250: no certificate at all */
 void offer_staple(struct offer *offer, unsigned place, const gnutls_datum_t *response);
 void offer_done(struct offer *offer);
 
