@@ -87,8 +87,10 @@ enum nagios check_nagios(struct buf *out, const struct check *check, const struc
 
 	check_detail(&detail, check);
 	buf_printf(&line, "STAPLE %s - ", words[state]);
-	if (!check->trouble) /* a sentence about trouble names its target itself */
-		buf_printf(&line, "%s: %s, ", check->target, check_verdict(check));
+	if (!check->trouble) { /* a sentence about trouble names its target itself */
+		report_printable(&line, check->target, strlen(check->target));
+		buf_printf(&line, ": %s, ", check_verdict(check));
+	}
 	if (!check->trouble && check->accepted && check_remaining(check, &left))
 		buf_printf(&line, "%s left", time_span(span, left));
 	else

@@ -3,8 +3,8 @@
 import socket
 import time
 
-from harness import add_case, case, clinch, expect, expect_equal, expect_in, expect_match, free_port, main, tempdir
-from peers import Script, gnutls_serv
+from harness import add_case, case, clinch, expect, expect_equal, expect_in, expect_match, main, tempdir
+from peers import Script, free_port, gnutls_serv
 from pki import Pki
 
 PKI = Pki(tempdir() + "/pki")

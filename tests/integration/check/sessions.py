@@ -11,9 +11,9 @@ from cryptography import x509
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from harness import (build_path, case, clinch, expect, expect_equal, expect_in, expect_match, expect_not_in, free_port, main, run,
+from harness import (build_path, case, clinch, expect, expect_equal, expect_in, expect_match, expect_not_in, main, run,
                      skip, start, tempdir)
-from peers import Script, gnutls_serv, openssl_server
+from peers import Script, free_port, gnutls_serv, openssl_server
 from pki import Pki
 
 

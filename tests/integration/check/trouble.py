@@ -4,9 +4,9 @@ import socket
 import subprocess
 import time
 
-from harness import (add_case, build_path, case, clinch, expect, expect_equal, expect_in, expect_match, free_port, main,
+from harness import (add_case, build_path, case, clinch, expect, expect_equal, expect_in, expect_match, main,
                      tempdir)
-from peers import Script, gnutls_serv, openssl_server
+from peers import Script, free_port, gnutls_serv, openssl_server
 from pki import Pki
 
 PKI = Pki(tempdir() + "/pki")
