@@ -268,17 +268,24 @@ def every_exported_function_has_a_page_and_a_link_to_it():
     expect_equal([name for name in pages if name not in exported], [], "pages of what is not exported")
 
 
-@case
-def the_example_of_the_client_page_compiles():
-    done = run(["mandoc", "-T", "ascii", source_path("man", "clinch_client_attach.3")])
-    text = re.sub(".\b", "", done.out)
-    code = re.search(r"^EXAMPLES\n(.*?)^ERRORS", text, re.M | re.S).group(1)
-    path = os.path.join(new_tempdir(), "example.c")
-    with open(path, "w", encoding="utf-8") as f:
-        f.write("#include <clinch/client.h>\n#include <err.h>\nvoid example(gnutls_session_t session);\n"
-                "void example(gnutls_session_t session)\n{\n\tconst struct clinch_report *report;\n\tint rc;\n" + code + "}\n")
-    done = run(["cc", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", source_path("include"), path])
-    expect_equal(done.rc, 0, f"the compiler's exit status\n{done}")
+def example_compiles(page, header, declarations):
+    """The EXAMPLES of a page, as the body of a function."""
+    def check():
+        text = re.sub(".\b", "", run(["mandoc", "-T", "ascii", source_path("man", page)]).out)
+        code = re.search(r"^EXAMPLES\n(.*?)^ERRORS", text, re.M | re.S).group(1)
+        path = os.path.join(new_tempdir(), "example.c")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(f"#include <clinch/{header}>\n#include <err.h>\n#include <time.h>\nvoid example(gnutls_session_t session);\n"
+                    f"void example(gnutls_session_t session)\n{{\n\tint rc;\n\t{declarations}\n{code}}}\n")
+        done = run(["cc", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", source_path("include"), path])
+        expect_equal(done.rc, 0, f"the compiler's exit status\n{done}")
+    return check
+
+
+add_case("the_example_of_the_client_page_compiles",
+         example_compiles("clinch_client_attach.3", "client.h", "const struct clinch_report *report;"))
+add_case("the_example_of_the_stapler_page_compiles",
+         example_compiles("clinch_stapler_new.3", "stapler.h", "clinch_stapler_t *stapler; struct clinch_error err;"))
 
 
 @case
