@@ -59,10 +59,10 @@ static bool is_among(const uint16_t *list, size_t n, size_t suite)
 static unsigned keys_of_suite(size_t suite)
 {
 	if (AMONG(ecdhe_ecdsa, suite))
-		return KEYS_ECC;
+		return HELLO_ECC;
 	if (AMONG(dhe_rsa, suite))
-		return KEYS_ANY_RSA;
-	return AMONG(rsa, suite) ? KEY_RSA : 0;
+		return HELLO_ANY_RSA;
+	return AMONG(rsa, suite) ? HELLO_RSA : 0;
 }
 
 /* SignatureScheme (RFC 8446 4.2.3). In TLS 1.3 an ECDSA scheme names its curve; in TLS 1.2 it names the hash alone. */
@@ -70,24 +70,24 @@ static const struct scheme {
 	uint16_t code;
 	uint8_t keys_13, keys_12;
 } schemes[] = {
-	{ 0x0403, KEY_P256, KEYS_ECDSA },
-	{ 0x0503, KEY_P384, KEYS_ECDSA },
-	{ 0x0603, KEY_P521, KEYS_ECDSA },
-	{ 0x0303, 0, KEYS_ECDSA },
-	{ 0x0203, 0, KEYS_ECDSA },
-	{ 0x0804, KEY_RSA, KEY_RSA },
-	{ 0x0805, KEY_RSA, KEY_RSA },
-	{ 0x0806, KEY_RSA, KEY_RSA },
-	{ 0x0809, KEY_RSA_PSS, KEY_RSA_PSS },
-	{ 0x080a, KEY_RSA_PSS, KEY_RSA_PSS },
-	{ 0x080b, KEY_RSA_PSS, KEY_RSA_PSS },
-	{ 0x0401, 0, KEY_RSA },
-	{ 0x0501, 0, KEY_RSA },
-	{ 0x0601, 0, KEY_RSA },
-	{ 0x0301, 0, KEY_RSA },
-	{ 0x0201, 0, KEY_RSA },
-	{ 0x0807, KEY_ED25519, KEY_ED25519 },
-	{ 0x0808, KEY_ED448, KEY_ED448 },
+	{ 0x0403, HELLO_P256, HELLO_ECDSA },
+	{ 0x0503, HELLO_P384, HELLO_ECDSA },
+	{ 0x0603, HELLO_P521, HELLO_ECDSA },
+	{ 0x0303, 0, HELLO_ECDSA },
+	{ 0x0203, 0, HELLO_ECDSA },
+	{ 0x0804, HELLO_RSA, HELLO_RSA },
+	{ 0x0805, HELLO_RSA, HELLO_RSA },
+	{ 0x0806, HELLO_RSA, HELLO_RSA },
+	{ 0x0809, HELLO_RSA_PSS, HELLO_RSA_PSS },
+	{ 0x080a, HELLO_RSA_PSS, HELLO_RSA_PSS },
+	{ 0x080b, HELLO_RSA_PSS, HELLO_RSA_PSS },
+	{ 0x0401, 0, HELLO_RSA },
+	{ 0x0501, 0, HELLO_RSA },
+	{ 0x0601, 0, HELLO_RSA },
+	{ 0x0301, 0, HELLO_RSA },
+	{ 0x0201, 0, HELLO_RSA },
+	{ 0x0807, HELLO_ED25519, HELLO_ED25519 },
+	{ 0x0808, HELLO_ED448, HELLO_ED448 },
 };
 
 static void add_scheme(struct hello *out, size_t code)
@@ -126,7 +126,7 @@ static bool take_groups(unsigned *curves, struct view in)
 	while (list.at != list.end) {
 		if (!take_number(&list, 2, &group))
 			return false;
-		*curves |= group == 23 ? KEY_P256 : group == 24 ? KEY_P384 : group == 25 ? KEY_P521 : 0;
+		*curves |= group == 23 ? HELLO_P256 : group == 24 ? HELLO_P384 : group == 25 ? HELLO_P521 : 0;
 	}
 	return true;
 }
@@ -195,9 +195,9 @@ static bool parse(struct hello *out, struct view in)
 	    !take_extensions(out, in, &seen))
 		return false;
 	if (!seen.schemes) /* RFC 5246 7.4.1.4.1: SHA-1 with whatever the suite takes */
-		out->keys_12 = KEY_RSA | KEYS_ECDSA;
+		out->keys_12 = HELLO_RSA | HELLO_ECDSA;
 	if (seen.groups)
-		out->keys_12 &= seen.curves | ~(unsigned)KEYS_ECDSA;
+		out->keys_12 &= seen.curves | ~(unsigned)HELLO_ECDSA;
 	return true;
 }
 

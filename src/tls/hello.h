@@ -11,18 +11,18 @@
 #include <stdint.h>
 
 /* What a key can do in a handshake; sets of them as bits. */
-enum hello_key {
-	KEY_RSA = 1 << 0,     /* rsaEncryption */
-	KEY_RSA_PSS = 1 << 1, /* id-RSASSA-PSS */
-	KEY_P256 = 1 << 2,
-	KEY_P384 = 1 << 3,
-	KEY_P521 = 1 << 4,
-	KEY_ED25519 = 1 << 5,
-	KEY_ED448 = 1 << 6,
+enum hello_keys {
+	HELLO_RSA = 1 << 0,     /* rsaEncryption */
+	HELLO_RSA_PSS = 1 << 1, /* id-RSASSA-PSS */
+	HELLO_P256 = 1 << 2,
+	HELLO_P384 = 1 << 3,
+	HELLO_P521 = 1 << 4,
+	HELLO_ED25519 = 1 << 5,
+	HELLO_ED448 = 1 << 6,
 };
-#define KEYS_ECDSA (KEY_P256 | KEY_P384 | KEY_P521)
-#define KEYS_ECC (KEYS_ECDSA | KEY_ED25519 | KEY_ED448)
-#define KEYS_ANY_RSA (KEY_RSA | KEY_RSA_PSS)
+#define HELLO_ECDSA (HELLO_P256 | HELLO_P384 | HELLO_P521)
+#define HELLO_ECC (HELLO_ECDSA | HELLO_ED25519 | HELLO_ED448)
+#define HELLO_ANY_RSA (HELLO_RSA | HELLO_RSA_PSS)
 
 #define HELLO_SUITES 64
 

@@ -97,13 +97,13 @@ static unsigned kind_of(gnutls_privkey_t key)
 
 	switch (gnutls_privkey_get_pk_algorithm(key, NULL)) {
 	case GNUTLS_PK_RSA:
-		return KEY_RSA;
+		return HELLO_RSA;
 	case GNUTLS_PK_RSA_PSS:
-		return KEY_RSA_PSS;
+		return HELLO_RSA_PSS;
 	case GNUTLS_PK_EDDSA_ED25519:
-		return KEY_ED25519;
+		return HELLO_ED25519;
 	case GNUTLS_PK_EDDSA_ED448:
-		return KEY_ED448;
+		return HELLO_ED448;
 	case GNUTLS_PK_ECDSA:
 		break;
 	default:
@@ -113,9 +113,9 @@ static unsigned kind_of(gnutls_privkey_t key)
 	if (gnutls_pubkey_init(&public) < 0 || gnutls_pubkey_import_privkey(public, key, 0, 0) < 0 ||
 	    gnutls_pubkey_export_ecc_raw2(public, &curve, NULL, NULL, 0) < 0)
 		return 0;
-	return curve == GNUTLS_ECC_CURVE_SECP256R1   ? KEY_P256
-	       : curve == GNUTLS_ECC_CURVE_SECP384R1 ? KEY_P384
-	       : curve == GNUTLS_ECC_CURVE_SECP521R1 ? KEY_P521
+	return curve == GNUTLS_ECC_CURVE_SECP256R1   ? HELLO_P256
+	       : curve == GNUTLS_ECC_CURVE_SECP384R1 ? HELLO_P384
+	       : curve == GNUTLS_ECC_CURVE_SECP521R1 ? HELLO_P521
 						     : 0;
 }
 

@@ -25,7 +25,7 @@ struct identity {
 	gnutls_pcert_st pcert[IDENTITY_CHAIN_MAX];
 	unsigned n;
 	gnutls_privkey_t key;
-	unsigned kind;                                 /* one of enum hello_key; 0: none of them */
+	unsigned kind;                                 /* one of enum hello_keys; 0: none of them */
 	clinch_subject_t *subject[IDENTITY_CHAIN_MAX]; /* NULL: its issuer is not known, or it is self-signed */
 	bool must_staple, wants_staple;
 	char **name; /* n_names lower-case DNS names, wildcards as they stand */
