@@ -86,6 +86,9 @@ struct der_extension {
 	bool default_written; /* critical FALSE stands there, which DER leaves out: for the caller to refuse */
 };
 bool der_take_extension(struct der *in, struct der_extension *out);
+
+/* The most that one list may hold: finding a repeated one compares each with all before it. */
+#define DER_EXTENSIONS_MAX 64
 /* Does the OID of `extension` stand in [all.at, extension) already? `all` is where taking began. */
 bool der_extension_repeats(struct der all, const struct der_extension *extension);
 

@@ -94,8 +94,10 @@ static bool take_extensions(struct der *in, unsigned n, struct der *all)
 	if (!der_take(in, (uint8_t)DER_CONTEXT(n), &outer) || !der_take(&outer, DER_SEQUENCE, all) || !der_at_end(&outer) ||
 	    der_at_end(all))
 		return false;
+	unsigned count = 0;
 	for (struct der left = *all; !der_at_end(&left);)
-		if (!der_take_extension(&left, &one) || one.default_written || der_extension_repeats(*all, &one))
+		if (count++ == DER_EXTENSIONS_MAX || !der_take_extension(&left, &one) || one.default_written ||
+		    der_extension_repeats(*all, &one))
 			return false;
 	return true;
 }

@@ -34,8 +34,9 @@ static enum clinch_reason take_extensions(struct der *in, struct der *all, enum 
 	if (!der_take(in, DER_CONTEXT(1), &outer) || !der_take(&outer, DER_SEQUENCE, all) || !der_at_end(&outer) ||
 	    der_at_end(all))
 		return malformed;
+	unsigned n = 0;
 	for (struct der left = *all; !der_at_end(&left);) {
-		if (!der_take_extension(&left, &one) || one.default_written)
+		if (n++ == DER_EXTENSIONS_MAX || !der_take_extension(&left, &one) || one.default_written)
 			return malformed;
 		if (der_extension_repeats(*all, &one))
 			return repeated;

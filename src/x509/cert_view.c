@@ -15,8 +15,9 @@ static bool take_extensions(struct der *tbs, struct der *extensions)
 	if (!der_take(&outer, DER_SEQUENCE, &all) || !der_at_end(&outer) || der_at_end(&all))
 		return false;
 	*extensions = all;
+	unsigned n = 0;
 	for (struct der left = all; !der_at_end(&left);)
-		if (!der_take_extension(&left, &one) || der_extension_repeats(all, &one))
+		if (n++ == DER_EXTENSIONS_MAX || !der_take_extension(&left, &one) || der_extension_repeats(all, &one))
 			return false;
 	return true;
 }

@@ -123,8 +123,9 @@ static void parameters_of_pss_with_anything_wrong_are_refused(void **state)
 		{ "a negative salt", SEQ(hash, mgf, blob_hex("a2030201ff")) },
 		{ "a salt of 1025", SEQ(hash, mgf, blob_hex("a20402020401")) },
 		{ "two salts", SEQ(hash, mgf, blob_hex("a206020120020120")) },
-		{ "the default trailer written out", SEQ(hash, mgf, salt, blob_hex("a303020101")) },
 		{ "another trailer", SEQ(hash, mgf, salt, blob_hex("a303020102")) },
+		{ "a trailer that is no INTEGER", SEQ(hash, mgf, salt, blob_hex("a303040101")) },
+		{ "two trailers", SEQ(hash, mgf, salt, blob_hex("a306020101020101")) },
 		{ "something behind", SEQ(hash, mgf, salt, null_value()) },
 		{ "another order", SEQ(mgf, hash, salt) },
 		{ "a broken [0]", blob_hex("3003a00530") },
@@ -139,6 +140,9 @@ static void parameters_of_pss_with_anything_wrong_are_refused(void **state)
 	struct blob sha3 = SEQ(oid("608648016503040208"));
 	struct blob content = CAT(blob_hex(PSS), SEQ(tlv(0xa0, sha3), tlv(0xa1, SEQ(oid("2a864886f70d010108"), sha3))));
 	assert_int_equal(parse(&out, content), SIGNATURE_NOT_KNOWN);
+	/* RFC 4055 3.1: a trailerField of 1 must be recognised, there or not. */
+	content = CAT(blob_hex(PSS), SEQ(hash, mgf, salt, blob_hex("a303020101")));
+	assert_int_equal(parse(&out, content), SIGNATURE_PARSED);
 }
 
 struct signed_row {
