@@ -76,6 +76,17 @@ def smtp_of_exim_without_tls():
     expect_match(r"127\.0\.0\.1:\d+ does not offer STARTTLS", result.json["detail"], "the sentence")
 
 
+def dovecot_dialect(identity):
+    """What 2.4 (Debian 13) spells otherwise than 2.3 (Debian 12)."""
+    new = run(["/usr/sbin/dovecot", "--version"]).out.startswith("2.4")
+    chain, key = (identity.chain_file, identity.key_file) if identity else ("", "")
+    if new:
+        tls = f"ssl_server_cert_file = {chain}\nssl_server_key_file = {key}"
+        return ("dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0", tls,
+                "passdb static {\n  fields {\n    nopassword = yes\n  }\n}")
+    return "", f"ssl_cert = <{chain}\nssl_key = <{key}", "passdb {\n  driver = static\n  args = nopassword=y\n}"
+
+
 def start_dovecot(name, identity):
     where, user = directory(name), pwd.getpwuid(os.getuid()).pw_name
     ports = {"imap": free_port(), "pop3": free_port()}
@@ -89,8 +100,8 @@ service {protocol}-login {{
     port = 0
   }}
 }}""" for protocol, port in ports.items())
-    tls = f"ssl = yes\nssl_cert = <{identity.chain_file}\nssl_key = <{identity.key_file}" if identity else "ssl = no"
-    path = config(f"{where}/conf", f"""
+    version, tls, passdb = dovecot_dialect(identity)
+    path = config(f"{where}/conf", f"""{version}
 base_dir = {where}/run
 state_dir = {where}/state
 log_path = /dev/stderr
@@ -99,7 +110,8 @@ default_internal_user = {user}
 default_internal_group = {grp.getgrgid(os.getgid()).gr_name}
 default_login_user = {user}
 listen = 127.0.0.1
-{tls}
+ssl = {"yes" if identity else "no"}
+{tls if identity else ""}
 {services}
 service anvil {{
   chroot =
@@ -113,10 +125,7 @@ service auth {{
 service auth-worker {{
   user = {user}
 }}
-passdb {{
-  driver = static
-  args = nopassword=y
-}}
+{passdb}
 """)
     start(["/usr/sbin/dovecot", "-F", "-c", path], ready=lambda _: all(accepts(("127.0.0.1", p)) for p in ports.values()))
     return ports
