@@ -11,6 +11,7 @@ import re
 import sys
 
 import der
+import foreign
 import ocsp
 import table
 import world as world_module
@@ -64,6 +65,8 @@ def session_certificates(world):
                  "leaf-of-namesake", "leaf-of-leaf", "leaf-critical", "leaf-boolean-01", "issuer-not-begun",
                  "leaf-of-issuer-not-begun"):
         world.certificate(name)
+    for name in ["leaf-of-deep15", "leaf-of-deep16"] + [f"deep{i}" for i in range(1, 17)]:
+        world.certificate(name)
     for name in world_module.REVOCATION_LISTS:
         world.revocation_list(name)
     for name in ("root", "issuer", "leaf"):
@@ -81,12 +84,19 @@ def make_world(kind, cases, report):
             certificates_of(case, world)
             world.used["response", case["name"]] = make_response(case, world)
             report(True, f"{kind}_{case['name']}")
+            read_by_another(case, world, report)
         except world_module.Differs as error:
             report(False, f"{kind}_{case['name']}", str(error))
         except Exception:
             print(f"# {case['place']}: {case['name']}", file=sys.stderr)
             raise
     return world
+
+
+def read_by_another(case, world, report):
+    serial = int.from_bytes(bytes.fromhex(world_module.CERTIFICATES[case["leaf"]]["serial"]), "big", signed=True)
+    found = foreign.difference(case, world.used["response", case["name"]], serial)
+    report(not found, f"another_reader_reads_{world.kind}_{case['name']}", found or "")
 
 
 def rows(name):

@@ -124,6 +124,12 @@ CERTIFICATES = {
     "configured": delegate(subject="Configured", issuer="stranger", signer="stranger", serial="6250"),
     "configured-without-eku": delegate(subject="Configured", issuer="stranger", signer="stranger", eku=None, serial="6251"),
 }
+# Authorities below each other, deep1 below the root, and leaves of the last two.
+for number in range(1, 17):
+    above = f"deep{number - 1}" if number > 1 else "root"
+    CERTIFICATES[f"deep{number}"] = authority(f"Deep {number}", above, "issuer", serial=f"64{number:02x}")
+CERTIFICATES["leaf-of-deep15"] = leaf(issuer="deep15", signer="deep15", serial="5b18")
+CERTIFICATES["leaf-of-deep16"] = leaf(issuer="deep16", signer="deep16", serial="5b19")
 # What an application may load: whose list, thisUpdate, nextUpdate, the certificates on it.
 REVOCATION_LISTS = {
     "of-nobody": ("issuer", "-1d", "+6d", []),

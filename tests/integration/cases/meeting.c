@@ -92,6 +92,8 @@ void meet(struct meeting *meeting)
 		meeting->credentials = &meeting->own;
 	}
 	load_crl(meeting, world, meeting->credentials->client);
+	if (meeting->depth)
+		gnutls_certificate_set_verify_limits(meeting->credentials->client, 16384, meeting->depth);
 	make_offers(meeting, world);
 	pair_init(&meeting->pair, meeting->credentials, meeting->version, &meeting->server_offer,
 		  meeting->client_shows ? &meeting->client_offer : NULL);

@@ -26,6 +26,7 @@ struct meeting {
 	bool is_raw_key;               /* the server shows its key, and no certificate */
 	const char *trusted;           /* by both; root */
 	const char *host;              /* mail.example.test */
+	unsigned depth;                /* the longest path the client's credentials take; 0: GnuTLS's own */
 	const char *crl;               /* that the client loads; NULL: none */
 	bool is_unattached;
 	struct clinch_policy policy; /* at: MEETING_NOW */

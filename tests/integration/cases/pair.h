@@ -8,7 +8,7 @@
 #include <gnutls/dtls.h>
 #include <stdbool.h>
 
-#define OFFER_MAX 8
+#define OFFER_MAX 20
 
 /* What one end shows: certificates and, one each, staples (of no bytes: none). */
 struct offer {

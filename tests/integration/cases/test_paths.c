@@ -37,6 +37,7 @@ static void assert_issuer(const struct meeting *meeting, unsigned i, const char 
 
 /* ---- issuers come from the path ---- */
 
+/* near: no-certificate, path-untrusted, path-signature, issuer-unprepared */
 static void a_root_that_was_not_sent_is_still_the_issuer(void **state)
 {
 	(void)state;
@@ -74,6 +75,7 @@ static void a_trusted_intermediate_is_the_anchor_and_not_judged(void **state)
 	}
 }
 
+/* near: issuer-unknown */
 static void an_intermediate_that_was_not_sent_but_is_trusted_is_the_issuer(void **state)
 {
 	(void)state;
@@ -265,6 +267,37 @@ static void refuses_a_certificate_by_one_that_is_no_authority(void **state)
 	}
 }
 
+static void chain_of_depth(struct meeting *meeting, unsigned depth, const char *leaf)
+{
+	static const char *const deep[] = { "deep1", "deep2",  "deep3",  "deep4",  "deep5",  "deep6",  "deep7",  "deep8",
+					    "deep9", "deep10", "deep11", "deep12", "deep13", "deep14", "deep15", "deep16" };
+
+	meeting->depth = 32;
+	meeting->chain[0] = leaf;
+	for (unsigned i = 0; i < depth; i++)
+		meeting->chain[i + 1] = deep[depth - 1 - i];
+}
+
+/* near: path-other. A report has room for 16; what is beyond is refused, not left out. */
+static void judges_a_path_of_16_and_refuses_one_of_17(void **state)
+{
+	(void)state;
+	FOR_BOTH_VERSIONS
+	{
+		struct meeting longest = { .version = versions[v] };
+		chain_of_depth(&longest, 15, "leaf-of-deep15");
+		meet(&longest);
+		assert_accepted(&longest, "no-staple");
+		assert_int_equal(longest.report->n, 16);
+		assert_issuer(&longest, 15, "root");
+		meeting_done(&longest);
+
+		struct meeting longer = { .version = versions[v] };
+		chain_of_depth(&longer, 16, "leaf-of-deep16");
+		assert_path_refused(&longer, "path-other");
+	}
+}
+
 static void refuses_an_unknown_critical_extension(void **state)
 {
 	(void)state;
@@ -283,6 +316,7 @@ static void refuses_keys_that_the_session_s_profile_refuses(void **state)
 		struct meeting meeting = { .kind = "rsa", .version = versions[v], .priority = "%PROFILE_HIGH" };
 		assert_path_refused(&meeting, "path-weak");
 	}
+	/* near: path-weak */
 	struct meeting fine = { .kind = "rsa", .priority = "%PROFILE_MEDIUM", .staple = { GOOD_LEAF } };
 	meet(&fine);
 	assert_accepted(&fine, "good");
@@ -316,6 +350,7 @@ static void a_crl_that_is_not_current_cannot_be_believed(void **state)
 	}
 }
 
+/* near: path-crl */
 static void a_crl_that_names_others_does_not_matter(void **state)
 {
 	const char *const lists[] = { "of-nobody", "of-leaf-neighbour" };
@@ -360,6 +395,7 @@ int main(void)
 		cmocka_unit_test(refuses_a_certificate_for_clients_on_a_server),
 		cmocka_unit_test(refuses_a_signature_by_a_namesake_of_the_issuer),
 		cmocka_unit_test(refuses_a_certificate_by_one_that_is_no_authority),
+		cmocka_unit_test(judges_a_path_of_16_and_refuses_one_of_17),
 		cmocka_unit_test(refuses_an_unknown_critical_extension),
 		cmocka_unit_test(refuses_keys_that_the_session_s_profile_refuses),
 		cmocka_unit_test(a_crl_that_the_application_loaded_revokes),
