@@ -233,7 +233,10 @@ static void say_untrusted(struct buf *out, const struct check *check)
 		last++;
 	if (!peer_certificate(check, last, &view))
 		return;
-	buf_printf(out, ": the last of the %u sent was issued by ", last + 1);
+	if (last)
+		buf_printf(out, ": the last of the %u sent was issued by ", last + 1);
+	else
+		buf_printf(out, ": no other was sent with it, and it was issued by ");
 	report_name(out, view.issuer);
 }
 

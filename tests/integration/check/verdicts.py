@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """`clinch check` against real TLS servers: each verdict, each form of the report, each exit status."""
+import os
+import pty
 import re
 from datetime import timedelta
 from ipaddress import ip_address
@@ -7,7 +9,7 @@ from ipaddress import ip_address
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from harness import add_case, case, clinch, expect, expect_equal, expect_in, expect_match, expect_not_in, main, tempdir
+from harness import add_case, build_path, case, clinch, expect, expect_equal, expect_in, expect_match, expect_not_in, main, tempdir
 from peers import gnutls_serv, openssl_server, unknown_response
 from pki import Pki
 
@@ -164,6 +166,43 @@ def text_says_verdict_life_reason_and_next_step():
         expect_equal(result.err, "", "stderr")
 
 
+def on_a_terminal(argv, env):
+    """What a person sees, and the exit status."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(argv[0], argv, {**os.environ, **env})
+    seen = b""
+    while True:
+        try:
+            seen += os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            break
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode()
+
+
+@case
+def a_terminal_has_colour_unless_no_color_is_set():
+    argv = [build_path("clinch"), "check", "--ca", ROOT, f"127.0.0.1:{gnutls_serv(LEAF, PKI.response(LEAF))}"]
+    env = {"TERM": "xterm", "LC_ALL": "C.UTF-8", "NO_COLOR": ""}
+    status, seen = on_a_terminal(argv, env)
+    expect_equal(status, 0, "exit status")
+    expect_match("^\033\\[1;32m\u2714 good\033\\[0m  127", seen, "in colour")
+    status, seen = on_a_terminal(argv, {**env, "NO_COLOR": "1"})
+    expect_not_in("\033", seen, "with NO_COLOR")
+    expect_match("^\u2714 good  127", seen, "the mark")
+
+
+@case
+def without_ca_the_systems_roots_count():
+    result = clinch("check", "--json", f"127.0.0.1:{gnutls_serv(LEAF, PKI.response(LEAF))}")
+    if os.path.exists("/etc/ssl/certs/ca-certificates.crt"):
+        expect_equal([result.rc, result.json["reason"]], [4, "path-untrusted"], f"{result}")
+    else:
+        expect_equal([result.rc, result.out], [1, ""], f"{result}")
+        expect_in("--ca", result.err, "what to change")
+
+
 @case
 def text_says_when_gnutls_alone_would_have_believed_it():
     result = check(f"127.0.0.1:{gnutls_serv(LEAF, PKI.error_response())}")
@@ -220,6 +259,14 @@ def judges_as_of_another_instant_and_by_age():
     expect_equal([aged.rc, aged.json["reason"]], [4, "older-than-max-age"], "--max-age 60")
 
 
+def lone(leaf):
+    """A server that forgot its intermediate."""
+    class Bare:
+        chain_file, key_file = leaf.cert_file, leaf.key_file
+
+    return gnutls_serv(Bare)
+
+
 @case
 def the_path_and_the_name_count():
     port = gnutls_serv(LEAF, PKI.response(LEAF))
@@ -228,7 +275,9 @@ def the_path_and_the_name_count():
     expect_match(r"not for www\.example\.com, it is for localhost, 127\.0\.0\.1", wrong.out, "the sentence")
     untrusted = clinch("check", "--json", "--ca", OTHER.root.cert_file, f"127.0.0.1:{port}")
     expect_equal([untrusted.rc, untrusted.json["verdict"], untrusted.json["reason"]], [4, "invalid", "path-untrusted"], "another root")
-    expect_in("root ec", untrusted.json["detail"], "the issuer that is not trusted")
+    expect_match("the last of the 2 sent was issued by CN=root ec$", untrusted.json["detail"], "the issuer that is not trusted")
+    alone = clinch("check", "--json", "--ca", OTHER.root.cert_file, f"127.0.0.1:{lone(LEAF)}")
+    expect_match("no other was sent with it, and it was issued by CN=intermediate ec$", alone.json["detail"], "a forgotten intermediate")
     old = PKI.leaf("localhost", days=-1, before_days=30, label="old")
     expired = check("--json", f"127.0.0.1:{gnutls_serv(old)}")
     expect_equal([expired.rc, expired.json["reason"]], [4, "path-expired"], "an expired certificate")
