@@ -8,7 +8,7 @@ SANITIZE ?= none
 PREFIX ?= /usr/local
 export CC SANITIZE JOBS
 
-.PHONY: all help deps demo check check-fresh bench fuzz mutate tidy format install clean
+.PHONY: all help deps demo check check-fresh bench fuzz coverage mutate valgrind tidy format install clean
 
 all:
 	@tools/packages check build
@@ -22,6 +22,8 @@ help:
 	@echo "make check-fresh  demo and check in a bare Debian 12 and 13 (as root)"
 	@echo "make bench        the measured figures, beside their limits and the peers"
 	@echo "make fuzz         each fuzzer for SECONDS (600)"
+	@echo "make coverage     the lines of src/ocsp and src/der that the fuzzers' corpora reach: at least 95 %"
+	@echo "make valgrind     the unit tests under valgrind"
 	@echo "make mutate       takes out each refusal in turn: some test has to notice"
 	@echo "make tidy         clang-tidy; make format: clang-format over the tree"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
@@ -51,6 +53,15 @@ fuzz:
 	@tools/packages install build test clang
 	@tools/fuzz $(or $(SECONDS),600)
 
+coverage:
+	@tools/packages install build test
+	@tests/fuzz/coverage 95
+
+valgrind:
+	@tools/packages install build demo test
+	@tools/build build
+	@meson test -C build --no-rebuild --suite valgrind
+
 mutate:
 	@tools/packages install build demo test
 	@tools/mutate/mutate
@@ -70,4 +81,4 @@ install:
 	@meson install -C build-install --no-rebuild
 
 clean:
-	rm -rf build build-bench build-fuzz build-install build-gcc-* build-clang-*
+	rm -rf build build-bench build-coverage build-fuzz build-mutate build-install build-gcc-* build-clang-*
