@@ -58,6 +58,10 @@ static bool take_parts(struct url *out, CURLU *parts, const char **why)
 	    !part(parts, CURLUPART_PORT, CURLU_DEFAULT_PORT, port, sizeof(port)) ||
 	    !part(parts, CURLUPART_URL, 0, out->text, URL_LEN_MAX + 1))
 		return false;
+	/* libcurl decodes %AA in a host. */
+	*why = "it has bytes that no URL may have";
+	if (!printable(out->text, strlen(out->text)) || !printable(out->host, strlen(out->host)))
+		return false;
 	out->has_query = strchr(out->text, '?') != NULL;
 	snprintf(out->lane, sizeof(out->lane), "%s://%s:%s", out->https ? "https" : "http", out->host, port);
 	for (char *at = out->lane; *at; at++)
