@@ -20,6 +20,7 @@ struct record {
 	struct link link[MAX_LINKS];
 	unsigned n;
 	unsigned crl_status; /* of all callbacks with a CRL */
+	int64_t now;
 	unsigned any_status; /* of all callbacks */
 	bool failed;
 };
@@ -35,6 +36,16 @@ static void record_done(struct record *record)
 	}
 }
 
+/* GnuTLS looks at its own clock, or, where the session is judged as of another instant, not at all (RFC 5280 6.3.3 (a)). */
+static unsigned judge_crl_dates(gnutls_x509_crl_t crl, int64_t now)
+{
+	time_t this_update = gnutls_x509_crl_get_this_update(crl), next_update = gnutls_x509_crl_get_next_update(crl);
+
+	if (this_update == (time_t)-1 || this_update > now)
+		return GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE;
+	return next_update != (time_t)-1 && next_update < now ? GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED : 0;
+}
+
 static int on_link(gnutls_x509_crt_t cert, gnutls_x509_crt_t issuer, gnutls_x509_crl_t crl, unsigned status)
 {
 	struct record *record = recording;
@@ -43,7 +54,7 @@ static int on_link(gnutls_x509_crt_t cert, gnutls_x509_crt_t issuer, gnutls_x509
 		return 0;
 	record->any_status |= status;
 	if (crl) {
-		record->crl_status |= status;
+		record->crl_status |= status | judge_crl_dates(crl, record->now);
 		return 0;
 	}
 	if (record->n == MAX_LINKS) {
@@ -144,11 +155,13 @@ static enum clinch_reason walk(struct path *path, struct record *record, const g
 	enum clinch_reason reason = CLINCH_REASON_GOOD;
 	gnutls_datum_t at = *leaf;
 
-	for (struct link *link; path->n < PATH_MAX_MEMBERS; at = link->issuer) {
+	for (struct link *link;; at = link->issuer) {
 		link = last_link_of(record, &at);
 		bool is_anchor = !link || (link->status == 0 && (!link->issuer.size || same(&link->cert, &link->issuer)));
 		if (is_anchor && path->n > 0)
 			return reason;
+		if (path->n == PATH_MAX_MEMBERS)
+			return CLINCH_REASON_PATH_OTHER;
 		if (!add_member(path, &at, link && !is_anchor ? &link->issuer : &none))
 			return CLINCH_REASON_INTERNAL;
 		if (is_anchor)
@@ -158,7 +171,6 @@ static enum clinch_reason walk(struct path *path, struct record *record, const g
 		if (!link->issuer.size)
 			return reason;
 	}
-	return CLINCH_REASON_PATH_OTHER;
 }
 
 static enum clinch_reason judge_dates(const struct path *path, int64_t now)
@@ -209,7 +221,7 @@ static int verify_peers(gnutls_session_t session, const struct path_wish *wish, 
 
 static enum clinch_reason judge(struct path *path, gnutls_session_t session, const struct path_wish *wish)
 {
-	__attribute__((cleanup(record_done))) struct record record = { .n = 0 };
+	__attribute__((cleanup(record_done))) struct record record = { .now = wish->now };
 	unsigned sent;
 	const gnutls_datum_t *leaf = gnutls_certificate_get_peers(session, &sent);
 
