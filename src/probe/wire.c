@@ -159,6 +159,8 @@ bool wire_connect(struct wire *wire, const struct addrinfo *addresses, const str
 	const struct addrinfo *last = addresses;
 	int error = ETIMEDOUT;
 
+	if (!addresses)
+		return wire_fail(wire, TROUBLE_NO_SUCH_HOST, CLINCH_E_MISSING, "%s has no address", wire->name);
 	for (const struct addrinfo *address = addresses; address && (!tried || !is_over(wire)); address = address->ai_next) {
 		int64_t now = deadline_now();
 
