@@ -56,6 +56,14 @@ CLINCH_API void clinch_stapler_free(clinch_stapler_t *stapler);
  */
 CLINCH_API CLINCH_MUST_USE int clinch_stapler_add_file(clinch_stapler_t *stapler, const char *chain_pem,
 						       const char *key_pem_or_url, struct clinch_error *err);
+/* Many at once, from several threads where loading them all takes time. Of certificates that suit a client equally, the one
+ * with the lower `order` is sent, then the one that was added first. All are added, or none. */
+struct clinch_stapler_pair {
+	const char *chain_pem, *key_pem_or_url;
+	unsigned order;
+};
+CLINCH_API CLINCH_MUST_USE int clinch_stapler_add_files(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pairs,
+							unsigned n, struct clinch_error *err);
 /* The same from memory; it does not change by itself. The key is PEM. */
 CLINCH_API CLINCH_MUST_USE int clinch_stapler_add_mem(clinch_stapler_t *stapler, const gnutls_datum_t *chain_pem,
 						      const gnutls_datum_t *key_pem, struct clinch_error *err);

@@ -101,7 +101,7 @@ static int load_staple(clinch_stapler_t *stapler, struct identity *identity, uns
 	return code < 0 ? error_set(err, code, "%s: no memory for a staple", stapler->store_dir) : 0;
 }
 
-static bool has_store(clinch_stapler_t *stapler)
+bool stapler_has_store(clinch_stapler_t *stapler)
 {
 	if (!stapler->store && stapler->store_dir)
 		(void)store_open(&stapler->store, stapler->store_dir, false, NULL);
@@ -114,7 +114,7 @@ int stapler_load_staples(clinch_stapler_t *stapler, struct identity *identity, s
 	struct stat st;
 	int first = 0;
 
-	if (!has_store(stapler))
+	if (!stapler->store)
 		return 0;
 	for (unsigned i = 0; i < identity->n; i++) {
 		if (!identity->subject[i] || !may_staple(stapler, i) ||
@@ -207,6 +207,7 @@ int clinch_stapler_refresh(clinch_stapler_t *stapler, int64_t now, struct clinch
 	int first = 0;
 
 	pthread_mutex_lock(&stapler->lock);
+	stapler_has_store(stapler);
 	for (unsigned i = 0; i < stapler->n; i++) {
 		int code = refresh_entry(stapler, stapler->entry[i], now, &changed, first ? NULL : err);
 		first = first ? first : code;

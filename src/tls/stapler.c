@@ -93,12 +93,23 @@ gnutls_certificate_credentials_t clinch_stapler_credentials(clinch_stapler_t *st
 	return stapler->credentials;
 }
 
+static int by_order(const void *a, const void *b)
+{
+	const struct entry *left = *(struct entry *const *)a, *right = *(struct entry *const *)b;
+
+	if (left->order != right->order)
+		return left->order < right->order ? -1 : 1;
+	return (left->sequence > right->sequence) - (left->sequence < right->sequence);
+}
+
 int stapler_publish(clinch_stapler_t *stapler)
 {
 	struct identity **identity = malloc((stapler->n ? stapler->n : 1) * sizeof(struct identity *));
 
 	if (!identity)
 		return CLINCH_E_MEMORY;
+	if (stapler->n)
+		qsort(stapler->entry, stapler->n, sizeof(struct entry *), by_order);
 	for (unsigned i = 0; i < stapler->n; i++)
 		identity[i] = stapler->entry[i]->identity;
 	struct set *set = set_new(identity, stapler->n);
@@ -157,11 +168,14 @@ int stapler_load_pair(clinch_stapler_t *stapler, const char *chain_file, const c
 	return make_identity(stapler, &chain, key, chain_file, out, err);
 }
 
-static bool make_room(clinch_stapler_t *stapler)
+static bool make_room(clinch_stapler_t *stapler, unsigned n)
 {
-	if (stapler->n < stapler->room)
-		return true;
-	unsigned room = stapler->room ? stapler->room * 2 : 8;
+	unsigned room = stapler->room ? stapler->room : 8;
+
+	if (n > UINT32_MAX / 4 - stapler->n)
+		return false;
+	while (room < stapler->n + n)
+		room *= 2;
 	struct entry **grown = realloc(stapler->entry, room * sizeof(struct entry *));
 	if (!grown)
 		return false;
@@ -170,58 +184,97 @@ static bool make_room(clinch_stapler_t *stapler)
 	return true;
 }
 
-/* Takes over `entry`, which has its identity. */
-static int add_entry(clinch_stapler_t *stapler, struct entry *entry, struct clinch_error *err)
+static void take_out(clinch_stapler_t *stapler, unsigned from_sequence)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < stapler->n; i++)
+		if (stapler->entry[i]->sequence < from_sequence)
+			stapler->entry[kept++] = stapler->entry[i];
+	stapler->n = kept;
+}
+
+/* All of them or none: on failure they stay the caller's. */
+static int add_entries(clinch_stapler_t *stapler, struct entry **entries, unsigned n, struct clinch_error *err)
 {
 	pthread_mutex_lock(&stapler->lock);
-	int code = make_room(stapler) ? 0 : CLINCH_E_MEMORY;
+	unsigned first = stapler->sequence;
+	int code = make_room(stapler, n) ? 0 : CLINCH_E_MEMORY;
 	if (code == 0) {
-		/* A staple that cannot be loaded is the next refresh's to say; the certificate is served. */
-		(void)stapler_load_staples(stapler, entry->identity, entry->staple_stamp[0], (int64_t)time(NULL), NULL);
-		stapler->entry[stapler->n++] = entry;
+		for (unsigned i = 0; i < n; i++) {
+			entries[i]->sequence = stapler->sequence++;
+			stapler->entry[stapler->n++] = entries[i];
+		}
 		code = stapler_publish(stapler);
 		if (code < 0)
-			stapler->n--;
+			take_out(stapler, first);
 	}
 	pthread_mutex_unlock(&stapler->lock);
-	if (code < 0) {
-		entry_free(entry);
-		return error_set(err, code, "no memory for another certificate");
-	}
-	return 0;
+	return code < 0 ? error_set(err, code, "no memory for another certificate") : 0;
+}
+
+/* Nobody else has the entry yet, so its staples are judged without the lock. One that cannot be loaded is the next refresh's
+ * to say; the certificate is served. */
+static void load_first_staples(clinch_stapler_t *stapler, struct entry *entry)
+{
+	pthread_mutex_lock(&stapler->lock);
+	bool has_store = stapler_has_store(stapler);
+	pthread_mutex_unlock(&stapler->lock);
+	if (has_store)
+		(void)stapler_load_staples(stapler, entry->identity, entry->staple_stamp[0], (int64_t)time(NULL), NULL);
+}
+
+static int load_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pair, struct entry **out,
+		      struct clinch_error *err)
+{
+	struct entry *entry = calloc(1, sizeof(*entry));
+
+	*out = entry;
+	if (!entry)
+		return error_set(err, CLINCH_E_MEMORY, "%s: no memory", pair->chain_pem);
+	entry->order = pair->order;
+	entry->chain_file = strdup(pair->chain_pem);
+	entry->key_file = strdup(pair->key_pem_or_url);
+	if (!entry->chain_file || !entry->key_file)
+		return error_set(err, CLINCH_E_MEMORY, "%s: no memory", pair->chain_pem);
+	/* Stamped before they are read: what changes in between is seen as a change. */
+	entry->chain_stamp = stamp_of(pair->chain_pem);
+	entry->key_stamp = stamp_of(pair->key_pem_or_url);
+	int code = stapler_load_pair(stapler, pair->chain_pem, pair->key_pem_or_url, &entry->identity, err);
+	if (code == 0)
+		load_first_staples(stapler, entry);
+	return code;
+}
+
+int clinch_stapler_add_files(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pairs, unsigned n,
+			     struct clinch_error *err)
+{
+	struct entry **entries = calloc(n ? n : 1, sizeof(struct entry *));
+	int code = entries ? 0 : error_set(err, CLINCH_E_MEMORY, "no memory for %u certificates", n);
+
+	for (unsigned i = 0; i < n && code == 0; i++)
+		code = load_entry(stapler, &pairs[i], &entries[i], err);
+	if (code == 0)
+		code = add_entries(stapler, entries, n, err);
+	for (unsigned i = 0; i < n && entries && code < 0; i++)
+		entry_free(entries[i]);
+	free(entries);
+	return code;
 }
 
 int clinch_stapler_add_file(clinch_stapler_t *stapler, const char *chain_pem, const char *key_pem_or_url,
 			    struct clinch_error *err)
 {
-	struct entry *entry = calloc(1, sizeof(*entry));
-	int code = CLINCH_E_MEMORY;
+	const struct clinch_stapler_pair pair = { chain_pem, key_pem_or_url, 0 };
 
-	if (entry) {
-		entry->chain_file = strdup(chain_pem);
-		entry->key_file = strdup(key_pem_or_url);
-	}
-	if (!entry || !entry->chain_file || !entry->key_file) {
-		entry_free(entry);
-		return error_set(err, code, "%s: no memory", chain_pem);
-	}
-	/* Stamped before they are read: what changes in between is seen as a change. */
-	entry->chain_stamp = stamp_of(chain_pem);
-	entry->key_stamp = stamp_of(key_pem_or_url);
-	code = stapler_load_pair(stapler, chain_pem, key_pem_or_url, &entry->identity, err);
-	if (code < 0) {
-		entry_free(entry);
-		return code;
-	}
-	return add_entry(stapler, entry, err);
+	return clinch_stapler_add_files(stapler, &pair, 1, err);
 }
 
-int clinch_stapler_add_mem(clinch_stapler_t *stapler, const gnutls_datum_t *chain_pem, const gnutls_datum_t *key_pem,
-			   struct clinch_error *err)
+static int identity_from_memory(clinch_stapler_t *stapler, const gnutls_datum_t *chain_pem, const gnutls_datum_t *key_pem,
+				struct identity **out, struct clinch_error *err)
 {
 	auto_chain chain = { .n = 0 };
 	gnutls_privkey_t key;
-	struct entry *entry;
 	int code = chain_parse(&chain, chain_pem->data, chain_pem->size, "the chain", err);
 
 	if (code < 0)
@@ -230,18 +283,28 @@ int clinch_stapler_add_mem(clinch_stapler_t *stapler, const gnutls_datum_t *chai
 	if (rc < 0)
 		return error_gnutls(err, rc, "the private key");
 	rc = gnutls_privkey_import_x509_raw(key, key_pem, GNUTLS_X509_FMT_PEM, NULL, 0);
-	entry = rc < 0 ? NULL : calloc(1, sizeof(*entry));
-	if (!entry) {
+	if (rc < 0) {
 		gnutls_privkey_deinit(key);
-		return rc < 0 ? error_gnutls(err, rc, "the private key cannot be used")
-			      : error_set(err, CLINCH_E_MEMORY, "no memory for another certificate");
+		return error_gnutls(err, rc, "the private key cannot be used");
 	}
-	code = make_identity(stapler, &chain, key, "the chain", &entry->identity, err);
-	if (code < 0) {
+	return make_identity(stapler, &chain, key, "the chain", out, err);
+}
+
+int clinch_stapler_add_mem(clinch_stapler_t *stapler, const gnutls_datum_t *chain_pem, const gnutls_datum_t *key_pem,
+			   struct clinch_error *err)
+{
+	struct entry *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return error_set(err, CLINCH_E_MEMORY, "no memory for another certificate");
+	int code = identity_from_memory(stapler, chain_pem, key_pem, &entry->identity, err);
+	if (code == 0) {
+		load_first_staples(stapler, entry);
+		code = add_entries(stapler, &entry, 1, err);
+	}
+	if (code < 0)
 		entry_free(entry);
-		return code;
-	}
-	return add_entry(stapler, entry, err);
+	return code;
 }
 
 /* ---- telling ---- */

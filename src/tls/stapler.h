@@ -18,6 +18,7 @@ struct stamp {
 };
 
 struct entry {
+	unsigned order, sequence;  /* where it stands in the set */
 	struct identity *identity; /* a reference; what the set has */
 	struct identity *pending;  /* a renewed pair that waits for its staple; NULL: none */
 	int64_t pending_since;
@@ -39,18 +40,20 @@ struct clinch_stapler {
 	bool drop_revoked, refuse_unstapled;
 	struct clinch_policy policy;
 	struct entry **entry;
-	unsigned n, room;
+	unsigned n, room, sequence;
 };
 
 /* Reads chain and key; the identity is without staples. */
 int stapler_load_pair(clinch_stapler_t *stapler, const char *chain_file, const char *key_file, struct identity **out,
 		      struct clinch_error *err);
-/* Staples from the store for one identity; `stamps` are its places'. The lock is held. */
+/* Staples from the store for one identity; `stamps` are its places'. The lock is held, or the identity nobody else's yet. */
 int stapler_load_staples(clinch_stapler_t *stapler, struct identity *identity, struct stamp *stamps, int64_t now,
 			 struct clinch_error *err);
 /* A believed response for one place of an identity, if the store rule takes it. The lock is held. */
 int stapler_take(clinch_stapler_t *stapler, struct identity *identity, unsigned place, clinch_response_t *response,
 		 int64_t now, enum store_answer *answer);
+/* Opens the store once its directory is there. The lock is held. */
+bool stapler_has_store(clinch_stapler_t *stapler);
 /* Makes the set of what the entries have now. The lock is held. */
 int stapler_publish(clinch_stapler_t *stapler);
 bool stapler_is_stapled(const clinch_stapler_t *stapler, struct identity *identity, int64_t now);
