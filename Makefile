@@ -24,6 +24,7 @@ help:
 	@echo "make fuzz         each fuzzer for SECONDS (600)"
 	@echo "make coverage     the lines of src/ocsp and src/der that the fuzzers' corpora reach: at least 95 %"
 	@echo "make valgrind     the unit tests under valgrind"
+	@echo "make coverage     which lines of src/ocsp and src/der the fuzzers' corpora reach"
 	@echo "make mutate       takes out each refusal in turn: some test has to notice"
 	@echo "make tidy         clang-tidy; make format: clang-format over the tree"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
@@ -54,13 +55,17 @@ fuzz:
 	@tools/fuzz $(or $(SECONDS),600)
 
 coverage:
-	@tools/packages install build test
+	@tools/packages install build demo test coverage
 	@tests/fuzz/coverage 95
 
 valgrind:
 	@tools/packages install build demo test
 	@tools/build build
 	@meson test -C build --no-rebuild --suite valgrind
+
+coverage:
+	@tools/packages install build demo test coverage
+	@tests/fuzz/coverage
 
 mutate:
 	@tools/packages install build demo test
@@ -81,4 +86,4 @@ install:
 	@meson install -C build-install --no-rebuild
 
 clean:
-	rm -rf build build-bench build-coverage build-fuzz build-mutate build-install build-gcc-* build-clang-*
+	rm -rf build build-bench build-coverage build-fuzz build-mutate build-install build-coverage build-gcc-* build-clang-*

@@ -47,6 +47,8 @@ def _judge_include(mine, quote, target):
     if mine == "clinch":  # the public headers
         public = quote == "<" and (target.startswith(("clinch/", "gnutls/")) or re.match(r"std\w+\.h$", target))
         return None if public else f"a public header includes {target}"
+    if mine not in FLOOR:
+        return f"src/{mine} is on no floor"
     for library, users in LIBRARIES.items():
         if quote == "<" and target.startswith(library) and mine not in users:
             return f"{mine} may not use {target}"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "der/der.h"
 #include "base/buf.h"
-#include "ocsp/response.h" /* WRONG(floors): der (floor 2) includes ocsp/response.h (floor 3.2) */
+#include "ocsp/response.h" /* WRONG(floors): der (floor 2) includes ocsp/response.h */
 #include <gnutls/gnutls.h> /* WRONG(floors): der may not use gnutls/gnutls.h */
 #include "wrong.h"	   /* WRONG(floors): wrong.h is on no floor */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ocsp/wrong.h"
 #include "x509/subject.h"
-#include "tls/client.h" /* WRONG(floors): ocsp (floor 3.2) includes tls/client.h (floor 4) */
+#include "tls/client.h" /* WRONG(floors): ocsp (floor 3.2) includes tls/client.h */
 #include <clinch/ocsp.h>
 #include <uv.h> /* WRONG(floors): ocsp may not use uv.h */
 
