@@ -194,6 +194,8 @@ struct judged {
 	bool remember;
 };
 
+static unsigned internal_verdicts;
+
 /* Without memory: INVALID for whatever reason, with nothing kept. With memory: what it is. Never better than it is. */
 static enum outcome verify(const void *what)
 {
@@ -208,6 +210,7 @@ static enum outcome verify(const void *what)
 	for (unsigned i = 0; i < 2 && outcome == SUCCEEDED; i++) {
 		clinch_verify(&out, &verdict, &der, subject, NOW, &policy);
 		bool as_expected = verdict.reason == (int)judged->expected;
+		internal_verdicts += verdict.reason == CLINCH_REASON_INTERNAL;
 		if ((out && !as_expected) || (verdict.status == CLINCH_GOOD && !as_expected))
 			outcome = WRONG;
 		else if (!as_expected)
@@ -244,6 +247,7 @@ static void a_good_verdict(void **state)
 	};
 	for (size_t i = 0; i < ROWS(rows); i++)
 		until_it_succeeds(verify, &rows[i]);
+	assert_true(internal_verdicts > 0); /* near: internal, each row's last try, which has memory, is good */
 }
 
 static void a_bad_verdict(void **state)
