@@ -85,6 +85,15 @@ def registered(tree):
 lint("registered", registered)
 
 
+def scratch(tree):
+    """Temporary files of tests are where `make check` looks for what is left behind."""
+    return [(path, number, "not in $TMPDIR: scratch_template(), tempdir()") for path in tree.matching(r"^tests/.*\.(c|h|py)$")
+            for number, line in numbered(tree.text(path)) if re.search(r"[\"']/(var/)?tmp/[^\"']*XXXXXX", line)]
+
+
+lint("scratch", scratch)
+
+
 def links(tree):
     found = []
     for path in tree.matching(r"\.md$"):

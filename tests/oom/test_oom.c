@@ -4,6 +4,7 @@
  * what is bad is never good, and what is good is good or an honest failure. `--all` takes each n of the handshakes too,
  * which otherwise are sampled (their attempts take milliseconds).
  */
+#include "../support/scratch.h"
 #include "base/cleanup.h"
 #include "heap.h"
 #include "ocsp/describe.h"
@@ -149,8 +150,8 @@ static enum outcome read_file(const void *path)
 static void a_file(void **state)
 {
 	(void)state;
-	char path[] = "/tmp/clinch-oom-XXXXXX";
-	int fd = mkstemp(path);
+	char path[SCRATCH_SIZE];
+	int fd = mkstemp(scratch_template(path, "oom"));
 	struct blob bytes = pem_of(world_leaf());
 	assert_int_equal(write(fd, bytes.data, bytes.len), bytes.len);
 	close(fd);

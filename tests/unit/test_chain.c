@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Certificate files: what is taken, and what is said of everything else. */
+#include "../support/scratch.h"
 #include "base/buf.h"
 #include "unit.h"
 #include "x509/chain.h"
@@ -148,8 +149,8 @@ static void holds_as_many_as_it_says_and_no_more(void **state)
 static void reads_a_file_and_names_it_when_it_cannot(void **state)
 {
 	(void)state;
-	char path[] = "/tmp/clinch-chain-XXXXXX";
-	int fd = mkstemp(path);
+	char path[SCRATCH_SIZE];
+	int fd = mkstemp(scratch_template(path, "chain"));
 	struct blob bytes = cert_pem(world_leaf());
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, bytes.data, bytes.len), bytes.len);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "../support/scratch.h"
 #include "base/file.h"
 #include "unit.h"
 #include <dirent.h>
@@ -15,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char dir[] = "/tmp/clinch-file-XXXXXX";
+static char dir[SCRATCH_SIZE];
 
 static const char *in_dir(const char *name)
 {
@@ -29,7 +30,7 @@ static const char *in_dir(const char *name)
 static int make_dir(void **state)
 {
 	(void)state;
-	return mkdtemp(dir) ? 0 : -1;
+	return mkdtemp(scratch_template(dir, "file")) ? 0 : -1;
 }
 
 static int remove_all(void **state)

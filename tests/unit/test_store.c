@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The store rule, as a table; and the directory: what enters, what stays, what is passed over. */
+#include "../support/scratch.h"
 #include "store/store.h"
 #include "unit.h"
 #include <dirent.h>
@@ -79,8 +80,8 @@ static void anything_is_better_than_nothing(void **state)
 
 /* ---- the directory ---- */
 
-static char base[] = "/tmp/clinch-store-XXXXXX";
-static char dir[64];
+static char base[SCRATCH_SIZE];
+static char dir[SCRATCH_SIZE + 16];
 static clinch_subject_t *subject;
 
 static int make_world(void **state)
@@ -90,7 +91,7 @@ static int make_world(void **state)
 	int rc = clinch_subject_new(&subject, leaf, issuer, NULL);
 	gnutls_x509_crt_deinit(issuer);
 	gnutls_x509_crt_deinit(leaf);
-	if (rc < 0 || !mkdtemp(base))
+	if (rc < 0 || !mkdtemp(scratch_template(base, "store")))
 		return -1;
 	snprintf(dir, sizeof(dir), "%s/store", base);
 	return 0;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "../../support/scratch.h"
 #include "base/cleanup.h"
 #include "ways.h"
 #include <errno.h>
@@ -17,7 +18,7 @@
 #define ARGS_MAX 32
 
 extern char **environ;
-static char directory[] = "/tmp/clinch-cases-XXXXXX";
+static char directory[SCRATCH_SIZE];
 static bool is_made;
 
 /* ---- files ---- */
@@ -214,7 +215,7 @@ bool go_command(const struct test_case *one, const struct world *world, struct b
 	auto_buf printed = { .max = 1024 * 1024 };
 	struct args args;
 
-	if (!is_made && !mkdtemp(directory))
+	if (!is_made && !mkdtemp(scratch_template(directory, "cases")))
 		broken("mkdtemp", strerror(errno));
 	is_made = true;
 	make_args(&args, one, world);
