@@ -166,13 +166,17 @@ static bool tell(struct fetch_job *job, const struct attempt *attempt)
 	return !job->gone;
 }
 
+/* False: no memory, which is then the attempt's outcome. */
 static bool ask(struct attempt *attempt, bool get, bool uncached)
 {
 	bool first = attempt->job->began_ms == 0;
 
 	attempt->verdict = (struct clinch_verdict){ 0 };
 	attempt->state = ATTEMPT_ASKS;
-	return exchange_start(&attempt->exchange, &attempt->url, get, uncached, !first);
+	if (exchange_start(&attempt->exchange, &attempt->url, get, uncached, !first))
+		return true;
+	attempt->exchange.outcome.failure = FETCH_NO_MEMORY;
+	return false;
 }
 
 /* The next URL, if there is one. One that cannot even wait for its turn is over. */
@@ -186,7 +190,6 @@ static void ask_next(struct fetch_job *job)
 		if (ask(at, true, false))
 			return;
 		at->state = ATTEMPT_OVER;
-		at->exchange.outcome.failure = FETCH_NO_MEMORY;
 		remember(job, at);
 	}
 }

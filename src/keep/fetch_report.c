@@ -16,6 +16,7 @@ static const struct {
 	uint8_t exit; /* when it is not temporary */
 	const char *change;
 } advice[FETCH_FAILURES] = {
+	[FETCH_OK] = { EXIT_NOT_FOUND_OUT, NULL }, /* without a response it is not */
 	[FETCH_NO_URL] = { EXIT_NOT_FOUND_OUT, "name its responder with --url" },
 	[FETCH_BAD_URL] = { EXIT_NOT_FOUND_OUT, "name its responder with --url" },
 	[FETCH_NO_NAME] = { EXIT_NOT_FOUND_OUT, "is the name right? another responder is asked with --url" },

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "keep/fetch_command.h"
+#include "report/report.h"
 #include "x509/subject.h"
 #include <stdio.h>
 #include <string.h>
@@ -23,15 +24,13 @@ static bool import(gnutls_x509_crt_t *out, const gnutls_datum_t *der)
 /* "CN=www.example.org", for messages. */
 static void name_certificate(char *out, size_t size, const gnutls_datum_t *der, bool issuer)
 {
-	auto_crt crt = NULL;
-	auto_datum text = { NULL, 0 };
+	auto_buf text = { .max = size - 1 };
+	struct cert_view view;
 
 	snprintf(out, size, "(a certificate without a name)");
-	if (!import(&crt, der))
-		return;
-	if ((issuer ? gnutls_x509_crt_get_issuer_dn3(crt, &text, 0) : gnutls_x509_crt_get_dn3(crt, &text, 0)) >= 0 &&
-	    text.size > 0)
-		error_printable(out, size, text.data, text.size);
+	if (cert_view_parse(&view, der_of(der->data, der->size)) &&
+	    report_name(&text, issuer ? view.issuer : view.subject) && text.len > 0)
+		snprintf(out, size, "%.*s", (int)text.len, (const char *)text.data);
 }
 
 static int prepare(struct fetch_run *run, const gnutls_datum_t *issuer_der, struct clinch_error *err)

@@ -22,13 +22,17 @@ struct schedule_life {
  * one second.
  */
 
+/* When one was loaded: the half of its validity, +-10 %; 0 when that has passed. */
+int64_t schedule_after_load(struct schedule_life life, int64_t now, uint32_t random);
+
 /*
- * After a newer response, or when one was loaded: about half of its validity, +-10 %; not before the responder's max-age is
- * over (max_age_s, -1: not said), but never later than 3/4 of the life.
+ * After a newer response: the same; not before the responder's max-age is over (max_age_s, -1: not said), but never later
+ * than 3/4 of the life. A response whose half had passed when it came: as one that is unchanged.
  */
 int64_t schedule_after_success(struct schedule_life life, int64_t now, int64_t max_age_s, uint32_t random);
 
-/* After the same one again, or an older one: 1/12 of what is left; at least 30 s; a cache's max-age as above. */
+/* After the same one again, or an older one: 1/12 of what is left, +-10 %; not before max-age, as above. Once nothing is
+ * left: SCHEDULE_FIRST_MS. */
 int64_t schedule_after_unchanged(struct schedule_life life, int64_t now, int64_t max_age_s, uint32_t random);
 
 struct schedule_failure {
@@ -40,12 +44,14 @@ struct schedule_failure {
 
 /*
  * After an error: 30 s, doubling, +-20 %, at most one hour and 1/8 of the remaining life, whichever is less; not before
- * Retry-After, which is capped the same way. A certificate found less than SCHEDULE_NEW_S ago that is not known yet is asked
- * for every 30 s. Never less than SCHEDULE_SHORTEST_MS.
+ * Retry-After, which is capped the same way. Where nothing is held the hour alone is the cap; where what is held has ended,
+ * 1/8 of the time since then, at least SCHEDULE_FIRST_MS: a responder that comes back soon is asked soon. A certificate
+ * found less than SCHEDULE_NEW_S ago that is not known yet is asked for every 30 s.
  */
 int64_t schedule_after_failure(struct schedule_life life, int64_t now, const struct schedule_failure *failure,
 			       uint32_t random);
-#define SCHEDULE_SHORTEST_MS 1000
+#define SCHEDULE_FIRST_MS 30000
+#define SCHEDULE_SHORTEST_MS 1000 /* of any wait but schedule_after_load() */
 
 /* Which threshold has been passed: 100 (none), 50, 25, 10 or 0 (expired) per cent of the life are left, or less. */
 int schedule_life_left(struct schedule_life life, int64_t now);

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is held. The store has it; memory has what the store does not take (a full or read-only disk), until it does, and as
+ * much of the rest as a small budget allows, so that a store that is deleted under a running keeper is written anew.
+ */
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "keep/inside.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HELD_BYTES_MAX (4 * 1024 * 1024) /* 42 bytes a certificate where there are 100,000 */
+#define SKEW_S 300
+#define BATCH_MS 200
+#define RESCUE_MS 200 /* of one tick, for writing what the store did not take */
+
+static uint32_t skew_of(const struct keeper *keeper)
+{
+	return keeper->policy.skew_s ? keeper->policy.skew_s : SKEW_S;
+}
+
+void holding_judge_state(struct keeper *keeper, struct keep_row *row, int64_t now)
+{
+	if (row->life.this_update == 0 || row->life.this_update > now + skew_of(keeper))
+		row->state = KEEP_MISSING; /* nothing, or nothing that counts under this clock */
+	else if (row->status == CLINCH_REVOKED)
+		row->state = KEEP_REVOKED;
+	else
+		row->state = now >= row->life.fresh_until ? KEEP_EXPIRED : KEEP_GOOD;
+}
+
+static size_t size_of(const clinch_response_t *response)
+{
+	return clinch_response_der(response).size;
+}
+
+void holding_drop(struct keeper *keeper, struct keep_row *row)
+{
+	if (!row->held)
+		return;
+	if (row->unsaved)
+		keeper->unsaved--;
+	else
+		keeper->held_bytes -= size_of(row->held);
+	row->unsaved = false;
+	clinch_response_unref(TAKE(row->held));
+}
+
+static void note_verdict(struct keeper *keeper, struct keep_row *row, const struct clinch_verdict *verdict)
+{
+	row->life = (struct schedule_life){ verdict->this_update, verdict->fresh_until };
+	row->next_update = verdict->next_update;
+	row->revoked_at = verdict->revoked_at;
+	row->status = (uint8_t)verdict->status;
+	row->life_told = 100;
+	row->asked = false;
+	holding_judge_state(keeper, row, keeper_now());
+}
+
+static void hold(struct keeper *keeper, struct keep_row *row, clinch_response_t *response, bool saved)
+{
+	holding_drop(keeper, row);
+	note_verdict(keeper, row, clinch_response_verdict(response));
+	if (!saved) {
+		row->held = clinch_response_ref(response);
+		row->unsaved = true;
+		keeper->unsaved++;
+	} else if (keeper->held_bytes + size_of(response) <= HELD_BYTES_MAX) {
+		row->held = clinch_response_ref(response);
+		keeper->held_bytes += size_of(response);
+	}
+}
+
+/* ---- at the start ---- */
+
+static bool is_old(const struct clinch_verdict *verdict)
+{
+	return verdict->status == CLINCH_REVOKED || verdict->reason == CLINCH_REASON_EXPIRED ||
+	       verdict->reason == CLINCH_REASON_UNDATED_TOO_OLD || verdict->reason == CLINCH_REASON_SIGNER_EXPIRED;
+}
+
+/* A file that is there and counts for nothing: old, or damaged, foreign, unreadable. */
+static void pass_over(struct keeper *keeper, struct keep_row *row, const struct clinch_verdict *verdict)
+{
+	if (is_old(verdict)) {
+		note_verdict(keeper, row, verdict);
+		row->state = verdict->status == CLINCH_REVOKED ? KEEP_REVOKED : KEEP_EXPIRED;
+		return;
+	}
+	tell_notice(keeper, KEEP_WARNING, row, keeper->conf->store,
+		    "what the store has of it is not believed and passed over: %s", clinch_reason_text(verdict->reason));
+}
+
+void holding_load(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject)
+{
+	clinch_response_t *response = NULL;
+	struct clinch_verdict verdict;
+	struct clinch_error err = { 0 };
+	int rc = store_load(keeper->store, subject, keeper_now(), &keeper->policy, &response, &verdict, &err);
+	struct keep_event event = { .kind = KEEP_LOADED, .row = row, .verdict = &verdict };
+
+	if (rc == CLINCH_E_MISSING)
+		return;
+	if (rc < 0) {
+		tell_notice(keeper, KEEP_WARNING, row, keeper->conf->store, "what the store has of it is passed over: %s",
+			    err.text);
+		return;
+	}
+	if (!response) {
+		pass_over(keeper, row, &verdict);
+		return;
+	}
+	hold(keeper, row, response, true);
+	event.response = response;
+	tell(keeper, &event);
+	if (row->state == KEEP_REVOKED)
+		tell_row(keeper, KEEP_REVOKED_NOW, row);
+	clinch_response_unref(response);
+}
+
+/* ---- what is offered ---- */
+
+/* What the row holds as the store rule sees it: a value, from memory. */
+static struct clinch_verdict held_verdict(const struct keeper *keeper, const struct keep_row *row, int64_t now)
+{
+	return (struct clinch_verdict){
+		.status = row->status,
+		.fresh = row->life.fresh_until >= now - skew_of(keeper) && row->life.this_update <= now + skew_of(keeper),
+		.this_update = row->life.this_update,
+		.next_update = row->next_update,
+		.fresh_until = row->life.fresh_until,
+	};
+}
+
+static enum store_answer rule_in_memory(const struct keeper *keeper, const struct keep_row *row,
+					const clinch_response_t *response, int64_t now)
+{
+	struct clinch_verdict held = held_verdict(keeper, row, now);
+
+	return store_rule(clinch_response_verdict(response), row->life.this_update ? &held : NULL);
+}
+
+static void say_unwritable(struct keeper *keeper, const struct clinch_error *err)
+{
+	if (!keeper->store_works)
+		return;
+	keeper->store_works = false;
+	tell_notice(keeper, KEEP_ERROR, NULL, keeper->conf->store,
+		    "%s; what is fetched is kept in memory and written as soon as that is possible again", err->text);
+}
+
+static void say_writable(struct keeper *keeper)
+{
+	if (keeper->store_works)
+		return;
+	keeper->store_works = true;
+	tell_notice(keeper, KEEP_INFO, NULL, keeper->conf->store, "can be written again");
+}
+
+static void on_batch(uv_timer_t *timer)
+{
+	holding_sync(timer->data);
+}
+
+static void took(struct keeper *keeper)
+{
+	if (!keeper->unsynced)
+		keeper_timer(keeper, TIMER_BATCH, BATCH_MS, on_batch);
+	keeper->unsynced = true;
+}
+
+/* The store has the same or a newer one (of another keeper's days), which the row did not know of. */
+static void catch_up(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject)
+{
+	clinch_response_t *response = NULL;
+	struct clinch_verdict verdict;
+
+	if (store_load(keeper->store, subject, keeper_now(), &keeper->policy, &response, &verdict, NULL) < 0 || !response)
+		return;
+	hold(keeper, row, response, true);
+	clinch_response_unref(response);
+}
+
+int holding_offer(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject, clinch_response_t *response,
+		  enum store_answer *answer, struct clinch_error *err)
+{
+	int64_t now = keeper_now();
+	int rc;
+
+	*answer = rule_in_memory(keeper, row, response, now);
+	if (row->unsaved && *answer != STORE_TOOK)
+		return 0;
+	rc = store_offer(keeper->store, subject, response, now, &keeper->policy, answer, err);
+	if (rc == CLINCH_E_MEMORY)
+		return rc;
+	if (rc < 0) {
+		say_unwritable(keeper, err);
+		*answer = rule_in_memory(keeper, row, response, now);
+		if (*answer == STORE_TOOK)
+			hold(keeper, row, response, false);
+	} else if (*answer == STORE_TOOK) {
+		say_writable(keeper);
+		hold(keeper, row, response, true);
+	} else if (row->life.this_update == 0 || *answer == STORE_OLDER) {
+		catch_up(keeper, row, subject);
+	}
+	if (*answer == STORE_TOOK)
+		took(keeper);
+	return 0;
+}
+
+/* ---- the batch ---- */
+
+void holding_sync(struct keeper *keeper)
+{
+	struct keep_event event = { .kind = KEEP_BATCH_END };
+	struct clinch_error err = { 0 };
+
+	uv_timer_stop(&keeper->timer[TIMER_BATCH]);
+	if (!keeper->unsynced)
+		return;
+	keeper->unsynced = false;
+	if (keeper->store_works && store_sync(keeper->store, &err) < 0)
+		say_unwritable(keeper, &err);
+	tell(keeper, &event);
+}
+
+/* ---- a store that is lost, or takes nothing ---- */
+
+/* Once more from memory to the store. False: it does not take it, so the others need not be tried. */
+static bool rescue(struct keeper *keeper, struct keep_row *row)
+{
+	auto_subject *subject = NULL;
+	enum store_answer answer;
+	struct clinch_error err = { 0 };
+
+	if (keeper_subject(keeper, row, &subject, NULL) < 0)
+		return true; /* its file is changing; later */
+	if (store_offer(keeper->store, subject, row->held, keeper_now(), &keeper->policy, &answer, &err) < 0) {
+		say_unwritable(keeper, &err);
+		return false;
+	}
+	keeper->unsaved--;
+	row->unsaved = false;
+	keeper->held_bytes += size_of(row->held);
+	if (keeper->held_bytes > HELD_BYTES_MAX)
+		holding_drop(keeper, row);
+	took(keeper);
+	return true;
+}
+
+static void rescue_all(struct keeper *keeper)
+{
+	int64_t end = keeper_mono_ms(keeper) + RESCUE_MS;
+	bool works = true;
+
+	for (struct keep_row *row = NULL; works && keeper->unsaved && (row = rows_next(&keeper->rows, row));) {
+		if (row->unsaved)
+			works = rescue(keeper, row);
+		uv_update_time(keeper->loop);
+		if (keeper_mono_ms(keeper) > end)
+			return; /* the rest in the next tick */
+	}
+	if (works && keeper->unsaved == 0)
+		say_writable(keeper);
+}
+
+/* All that memory has is to be written again; the rest, which went with the directory, is fetched again. */
+static void start_over(struct keeper *keeper)
+{
+	for (struct keep_row *row = NULL; (row = rows_next(&keeper->rows, row));) {
+		if (row->life.this_update == 0 || row->unsaved)
+			continue;
+		if (row->held) {
+			keeper->held_bytes -= size_of(row->held);
+			row->unsaved = true;
+			keeper->unsaved++;
+		} else if (!row->fetch) {
+			attempts_plan(keeper, row, 0);
+		}
+	}
+}
+
+static bool is_there(const struct keeper *keeper)
+{
+	struct stat st;
+
+	return stat(keeper->conf->store, &st) == 0 && st.st_dev == keeper->store_is.st_dev &&
+	       st.st_ino == keeper->store_is.st_ino;
+}
+
+/* The lock of the old directory is given up only when the new one's is held. */
+static void reopen(struct keeper *keeper)
+{
+	struct store *store = NULL;
+	struct clinch_error err = { 0 };
+
+	if (store_open(&store, keeper->conf->store, true, &err) < 0) {
+		say_unwritable(keeper, &err);
+		return;
+	}
+	store_close(keeper->store);
+	keeper->store = store;
+	stat(keeper->conf->store, &keeper->store_is);
+	tell_notice(keeper, KEEP_WARNING, NULL, keeper->conf->store,
+		    "was removed, and is made anew: what memory holds is written again, the rest is fetched again");
+	start_over(keeper);
+}
+
+/* A file that somebody removed from it. */
+static bool has_file(const struct keeper *keeper, const struct keep_row *row)
+{
+	char path[PATH_MAX];
+	int len = snprintf(path, sizeof(path), "%s/", keeper->conf->store);
+
+	for (int i = 0; i < FINGERPRINT_LEN && (size_t)len + 7 < sizeof(path); i++)
+		len += snprintf(path + len, 3, "%02x", row->fingerprint[i]);
+	snprintf(path + len, sizeof(path) - (size_t)len, ".der");
+	return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+void holding_look_for_losses(struct keeper *keeper)
+{
+	for (struct keep_row *row = NULL; (row = rows_next(&keeper->rows, row));) {
+		if (row->life.this_update == 0 || row->unsaved || has_file(keeper, row))
+			continue;
+		tell_notice(keeper, KEEP_WARNING, row, keeper->conf->store, "its file was removed from the store; it is %s",
+			    row->held ? "written again" : "fetched again");
+		if (!row->held) {
+			attempts_plan(keeper, row, 0);
+			continue;
+		}
+		keeper->held_bytes -= size_of(row->held);
+		row->unsaved = true;
+		keeper->unsaved++;
+	}
+}
+
+void holding_tick(struct keeper *keeper)
+{
+	if (!is_there(keeper))
+		reopen(keeper);
+	if (keeper->unsaved)
+		rescue_all(keeper);
+}
+
+int holding_open(struct keeper *keeper, struct clinch_error *err)
+{
+	int rc = store_open(&keeper->store, keeper->conf->store, true, err);
+
+	if (rc < 0)
+		return rc;
+	keeper->store_works = true;
+	return stat(keeper->conf->store, &keeper->store_is) < 0 ? error_errno(err, "%s", keeper->conf->store) : 0;
+}
+
+void holding_close(struct keeper *keeper)
+{
+	store_close(TAKE(keeper->store));
+}

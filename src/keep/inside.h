@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside the keeper: the object that its parts share, and what each part offers the others. */
+#ifndef KEEP_INSIDE_H
+#define KEEP_INSIDE_H
+
+#include "fetch/queue.h"
+#include "keep/issuers.h"
+#include "keep/keeper.h"
+#include "keep/rows.h"
+#include "keep/watches.h"
+#include <sys/stat.h>
+
+struct keep_place { /* a row in a file */
+	struct keep_row *row;
+	struct keep_file *file;
+	struct keep_place *next, *previous; /* of the same row */
+	unsigned at;                        /* 0: the file's first certificate */
+};
+
+struct keep_file {
+	struct keep_file *next;      /* in its bucket */
+	struct keep_file *next_work; /* to be read */
+	struct keep_place *place;    /* n_places of them */
+	uint64_t seen;               /* which content was read last; 0: none, read it */
+	int64_t absent_since_ms;     /* 0: it is there */
+	uint32_t source;             /* index of the configuration */
+	uint32_t round;              /* the scan that met it last */
+	uint16_t n_places;
+	bool is_bad : 1;       /* it could not be read or understood; said */
+	bool wants_issuer : 1; /* of at least one of its certificates */
+	bool without_url : 1;  /* the leaf is no row, and need not be */
+	bool in_work : 1;
+	char path[];
+};
+
+struct keep_files { /* by path */
+	struct keep_file **bucket;
+	size_t n_buckets, n;
+};
+
+struct keep_fetch {             /* a row that waits for its turn, or is being fetched */
+	struct queue_item item; /* first: the queue hands it back */
+	struct keeper *keeper;
+	struct keep_row *row;
+	struct fetch_job *job; /* NULL: it waits */
+};
+
+struct keep_lane { /* the name of a responder, once for all rows that ask it */
+	struct keep_lane *next;
+	char name[];
+};
+
+struct quest; /* an issuer that is looked for by caIssuers */
+
+enum keep_timer {
+	TIMER_TICK,  /* every few seconds: clocks, the store, what could not be written */
+	TIMER_SCAN,  /* the next look at all files */
+	TIMER_SLICE, /* files to read */
+	TIMER_PULSE, /* rows that are due */
+	TIMER_BATCH, /* what was taken is to be synced */
+	TIMER_READY,
+	TIMERS
+};
+
+#define LISTENERS_MAX 8
+#define LANES 256
+
+struct keeper {
+	uv_loop_t *loop;
+	const struct keep_conf *conf;
+	struct clinch_policy policy; /* of the configuration, with the signers */
+	clinch_signers_t *signers;
+	struct {
+		keep_listener *call;
+		void *user;
+	} listener[LISTENERS_MAX];
+	unsigned n_listeners;
+	uv_timer_t timer[TIMERS];
+	bool started, stopped;
+
+	struct keep_rows rows;
+	struct keep_heap due;
+	struct keep_lane *lane[LANES];
+
+	/* scan.c, examine.c */
+	struct keep_files files;
+	struct keep_file *first_work, *last_work;
+	struct watches *watches;
+	uint32_t round, source; /* of the scan; the configuration's entry it is at */
+	bool scanning, scanned; /* now; once */
+	bool scan_wanted;       /* one more, after this one */
+	bool watch_all;         /* in this scan: what is known too */
+	int64_t full_due_ms;    /* when it is to be so again */
+	int64_t first_news_ms;  /* since the last scan; 0: none */
+	int64_t scan_rest_ms;   /* not before */
+	bool watch_trouble;     /* said */
+	bool has_absent, may_have_orphans;
+	struct issuers issuers;
+	struct quest *quests;
+	size_t quests_running;
+
+	/* attempts.c */
+	struct fetch_engine *engine;
+	struct queue queue;
+	size_t fetching; /* rows with a fetch */
+	size_t untried;  /* rows without a response that were not tried yet */
+	bool ready;
+	int64_t wall_then, mono_then_ms; /* at the last tick */
+
+	/* holding.c */
+	struct store *store;
+	struct stat store_is; /* when it was opened */
+	bool store_works;     /* else it was said */
+	bool unsynced;        /* taken since the last sync */
+	bool retry_soon;      /* something was lost from it that memory has */
+	size_t held_bytes;    /* of responses that are in the store too */
+	size_t unsaved;       /* rows whose response is in memory alone */
+	struct sweep *sweep;
+};
+
+/* ---- keeper.c ---- */
+int64_t keeper_now(void);                                   /* Unix seconds */
+int64_t keeper_mono_ms(const struct keeper *keeper);        /* the loop's clock */
+void tell(struct keeper *keeper, struct keep_event *event); /* fills in .at */
+void tell_row(struct keeper *keeper, enum keep_event_kind kind, struct keep_row *row);
+void tell_notice(struct keeper *keeper, enum keep_level level, const struct keep_row *row, const char *path,
+		 const char *format, ...) __attribute__((format(printf, 5, 6)));
+void keeper_timer(struct keeper *keeper, enum keep_timer which, int64_t in_ms, uv_timer_cb call);
+void keeper_check_ready(struct keeper *keeper);
+void keeper_read_issuers(struct keeper *keeper); /* keep.issuers */
+
+/* ---- scan.c ---- */
+void scan_soon(struct keeper *keeper);     /* something changed */
+void scan_all_anew(struct keeper *keeper); /* each file is read again, whether it changed or not */
+void scan_again_where_issuers_lack(struct keeper *keeper);
+void scan_open(struct keeper *keeper);
+void scan_close(struct keeper *keeper);
+void scan_done(struct keeper *keeper);
+void places_drop(struct keeper *keeper, struct keep_file *file);
+
+/* ---- examine.c ---- */
+void examine_file(struct keeper *keeper, struct keep_file *file);
+int examine_subject(const struct keep_row *row, clinch_subject_t **out, struct clinch_error *err);
+const struct keep_source *row_source(const struct keeper *keeper, const struct keep_row *row);
+
+/* ---- quests.c ---- */
+void quest_for_issuer(struct keeper *keeper, const struct keep_file *file, const gnutls_datum_t *cert,
+		      const struct cert_view *view);
+void quests_tick(struct keeper *keeper);
+void quests_load(struct keeper *keeper); /* what was found before, from the store's directory */
+void quests_done(struct keeper *keeper);
+
+/* ---- attempts.c ---- */
+void attempts_plan(struct keeper *keeper, struct keep_row *row, int64_t wait_ms); /* INT64_MAX: never */
+void attempts_plan_loaded(struct keeper *keeper, struct keep_row *row);
+void attempts_replan_all(struct keeper *keeper);
+void attempts_forget(struct keeper *keeper, struct keep_row *row); /* it goes */
+void attempts_pulse(struct keeper *keeper);
+struct attempts_arrival {
+	clinch_response_t *response;
+	const struct fetch_outcome *outcome; /* NULL: brought by hand */
+};
+/* A believed response to the store and to the views, and the row planned anew. CLINCH_E_MEMORY. */
+int attempts_take(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject,
+		  const struct attempts_arrival *arrival, enum store_answer *answer, struct clinch_error *err);
+int attempts_open(struct keeper *keeper, struct clinch_error *err);
+void attempts_stop(struct keeper *keeper);
+
+/* ---- holding.c ---- */
+int holding_open(struct keeper *keeper, struct clinch_error *err);
+/* What the store has of it, judged, held and told. */
+void holding_load(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject);
+/* The store rule, and to disk; to memory alone where that does not take it. CLINCH_OK, or no memory. */
+int holding_offer(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject, clinch_response_t *response,
+		  enum store_answer *answer, struct clinch_error *err);
+void holding_drop(struct keeper *keeper, struct keep_row *row); /* from memory */
+void holding_sync(struct keeper *keeper);
+void holding_tick(struct keeper *keeper);
+void holding_look_for_losses(struct keeper *keeper);
+void holding_judge_state(struct keeper *keeper, struct keep_row *row, int64_t now);
+void holding_close(struct keeper *keeper);
+
+/* ---- sweep.c: files of certificates that are gone ---- */
+void sweep_tick(struct keeper *keeper);
+void sweep_done(struct keeper *keeper);
+
+#endif
