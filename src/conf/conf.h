@@ -27,6 +27,7 @@ struct conf {
 	} log;
 	struct {
 		const char *listen; /* "127.0.0.1:9469"; NULL: no metrics */
+		enum metrics_each per_certificate;
 	} metrics;
 	bool proxy_of_environment; /* fetch.proxy: env. Else keep.limits.proxies is complete */
 

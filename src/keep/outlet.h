@@ -18,7 +18,8 @@ enum outlet_server { OUTLET_ANY_SERVER, OUTLET_NGINX, OUTLET_FOR_HAPROXY, OUTLET
 struct outlet_conf { /* one entry of keep.outputs; filled by src/conf with every default */
 	enum outlet_kind kind;
 	const char *target;      /* DER, PEM: the file, with {name} {fingerprint} {key_type}; HAPROXY: the socket's path */
-	const char *const *argv; /* RUN: ended by NULL; argv[0] is a path */
+	const char *const *argv; /* RUN: n_argv of them, and a NULL; argv[0] is an absolute path */
+	size_t n_argv;
 	const char *const *only; /* `for`: chain files or patterns as in keep.certificates; none: all certificates */
 	size_t n_only;
 	bool with_chain;     /* `chain`: certificates of CAs too, not leaves alone */
