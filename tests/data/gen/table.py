@@ -42,7 +42,7 @@ def add_line(case, keyword, rest):
     elif keyword == "not":
         way, why = rest.split(None, 1)
         case["not"][way] = why
-    elif keyword in ("leaf", "issuer", "at", "findings", "rule"):
+    elif keyword in ("leaf", "issuer", "at", "findings", "says", "rule"):
         case[keyword] = rest
     else:
         raise TableError(f"{case['place']}: what is '{keyword}'?")

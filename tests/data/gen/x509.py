@@ -15,7 +15,7 @@ def key_usage(names):
     for name in names:
         value |= 0x80 >> KEY_USAGE[name]
     unused = next(i for i in range(8) if value >> i & 1)
-    return der.bits("key_usage", bytes([value]), unused)
+    return der.bits("usage", bytes([value]), unused)
 
 
 def extensions(spec):

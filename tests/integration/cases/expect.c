@@ -9,7 +9,7 @@ static unsigned lines, failures;
 struct found found_of(const struct clinch_verdict *verdict)
 {
 	return (struct found){ clinch_status_name(verdict->status), clinch_reason_name(verdict->reason), verdict->fresh,
-			       verdict->findings };
+			       verdict->findings, verdict };
 }
 
 /* Is `name` the n-th word of `words`, or one of the "|" separated alternatives that stand there? */
@@ -64,6 +64,50 @@ static void say_findings(struct buf *why, uint64_t findings)
 	(void)buf_printf(why, "\n");
 }
 
+static int64_t said_by(const struct clinch_verdict *verdict, const char *key, size_t len)
+{
+	const struct {
+		const char *key;
+		int64_t value;
+	} said[] = { { "produced", verdict->produced_at },     { "this", verdict->this_update },
+		     { "next", verdict->next_update },         { "revoked", verdict->revoked_at },
+		     { "reason", verdict->revocation_reason }, { "fresh-until", verdict->fresh_until } };
+
+	for (unsigned i = 0; i < sizeof(said) / sizeof(*said); i++)
+		if (strlen(said[i].key) == len && strncmp(said[i].key, key, len) == 0)
+			return said[i].value;
+	broken("a verdict does not say that", key);
+}
+
+static int64_t to_be_said(const char *value, bool is_code)
+{
+	if (strcmp(value, "none") == 0)
+		return is_code ? -1 : 0;
+	return is_code ? strtoll(value, NULL, 10) : table_instant(value);
+}
+
+static bool wants_said(const struct test_case *one, const struct clinch_verdict *verdict, struct buf *why)
+{
+	char value[32];
+	bool same = true;
+
+	for (const char *at = one->says; at && *at; at += strcspn(at, " "), at += *at == ' ') {
+		size_t key_len = strcspn(at, "="), word_len = strcspn(at, " ");
+
+		if (key_len >= word_len || word_len - key_len > sizeof(value))
+			broken("KEY=VALUE is expected", at);
+		snprintf(value, sizeof(value), "%.*s", (int)(word_len - key_len - 1), at + key_len + 1);
+		int64_t wanted = to_be_said(value, strncmp(at, "reason=", 7) == 0);
+		int64_t found = said_by(verdict, at, key_len);
+		if (found == wanted)
+			continue;
+		(void)buf_printf(why, "wanted: %.*s, that is %lld\nfound: %lld\n", (int)word_len, at, (long long)wanted,
+				 (long long)found);
+		same = false;
+	}
+	return same;
+}
+
 bool case_wants(const struct test_case *one, const struct found *found, struct buf *why)
 {
 	const char *fresh = strrchr(one->want, ' ') + 1;
@@ -80,7 +124,7 @@ bool case_wants(const struct test_case *one, const struct found *found, struct b
 		(void)buf_printf(why, "wanted findings: %s\nfound:", one->findings);
 		say_findings(why, found->findings);
 	}
-	return same && !invalid_fresh && findings_fit;
+	return (!found->verdict || wants_said(one, found->verdict, why)) && same && !invalid_fresh && findings_fit;
 }
 
 /* ---- TAP ---- */

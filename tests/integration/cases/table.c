@@ -22,8 +22,7 @@ static int64_t number(const char *text)
 	return value;
 }
 
-/* "+301s", "-2d", "0s" from now; or YYYYMMDDHHMMSS. */
-static int64_t instant(const char *text)
+int64_t table_instant(const char *text)
 {
 	static const struct {
 		char unit;
@@ -90,11 +89,13 @@ static void add_line(struct test_case *one, const char *keyword, char *rest)
 	else if (strcmp(keyword, "issuer") == 0)
 		one->issuer = rest;
 	else if (strcmp(keyword, "at") == 0)
-		one->at = instant(rest);
+		one->at = table_instant(rest);
 	else if (strcmp(keyword, "want") == 0)
 		one->want = rest;
 	else if (strcmp(keyword, "findings") == 0)
 		one->findings = rest;
+	else if (strcmp(keyword, "says") == 0)
+		one->says = rest;
 	else if (strcmp(keyword, "policy") == 0)
 		add_policy(one, rest);
 	else if (strcmp(keyword, "not") == 0)

@@ -13,6 +13,7 @@
 struct test_case {
 	const char *name, *keys, *leaf, *issuer;
 	int64_t at;
+	const char *says;                              /* NULL: nothing more */
 	const char *want, *findings;                   /* as they stand in the table; findings NULL: any */
 	const char *trusted, *nonce;                   /* of the policy; NULL: not set */
 	struct clinch_policy policy;                   /* without its pointers */
@@ -26,6 +27,7 @@ struct table {
 
 void table_read(struct table *out); /* ends the program when it cannot */
 void table_done(struct table *table);
+int64_t table_instant(const char *text); /* "+301s", "-2d", "0s" from now; or YYYYMMDDHHMMSS */
 bool case_is_made_in(const struct test_case *one, const char *kind);
 
 /* What was found, however it was found. status and reason by name; fresh and findings as they are. */
@@ -33,6 +35,7 @@ struct found {
 	const char *status, *reason;
 	bool fresh;
 	uint64_t findings;
+	const struct clinch_verdict *verdict; /* NULL: not all of it is known */
 };
 struct found found_of(const struct clinch_verdict *verdict);
 
