@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Fetching by schedule: rows that are due wait for their responder's turn, are asked for, and are planned anew. */
 #include "base/cleanup.h"
+#include "base/error.h"
 #include "keep/inside.h"
 #include <gnutls/crypto.h>
 #include <stdlib.h>
@@ -279,6 +280,9 @@ static bool start_job(struct keeper *keeper, struct keep_row *row)
 	struct clinch_error err = { 0 };
 
 	options.policy = keeper->policy;
+	/* a configuration goes when another is loaded, and jobs run on */
+	if (options.ca_file)
+		options.ca_file = keeper_intern(keeper, options.ca_file);
 	options.fallback = keeper->conf->fallback;
 	options.urls = NULL;
 	options.n_urls = 0;
@@ -360,12 +364,17 @@ void attempts_forget(struct keeper *keeper, struct keep_row *row)
 
 int attempts_open(struct keeper *keeper, struct clinch_error *err)
 {
-	unsigned per_responder = keeper->conf->limits.per_responder;
+	struct fetch_limits limits = keeper->conf->limits;
+	const char **strings[] = { &limits.proxies.http, &limits.proxies.https, &limits.proxies.all,
+				   &limits.proxies.except };
 
 	/* twice as many as the engine asks at a time, so that it always has one that waits */
-	keeper->queue.per_lane = per_responder ? 2 * per_responder : JOBS_PER_RESPONDER;
+	keeper->queue.per_lane = limits.per_responder ? 2 * limits.per_responder : JOBS_PER_RESPONDER;
 	keeper->queue.total = JOBS_TOTAL;
-	return fetch_engine_new(&keeper->engine, keeper->loop, &keeper->conf->limits, err);
+	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++)
+		if (*strings[i] && !(*strings[i] = keeper_intern(keeper, *strings[i])))
+			return error_set(err, CLINCH_E_MEMORY, "no memory for fetching");
+	return fetch_engine_new(&keeper->engine, keeper->loop, &limits, err);
 }
 
 void attempts_stop(struct keeper *keeper)

@@ -73,8 +73,7 @@ static struct issuer *find_issuer(const struct reading *r, const struct member *
 	return found;
 }
 
-/* One string for all the rows that ask it. NULL: no memory. */
-static const char *intern_lane(struct keeper *keeper, const char *name)
+const char *keeper_intern(struct keeper *keeper, const char *name)
 {
 	size_t len = strlen(name);
 	uint32_t hash = 2166136261u;
@@ -108,7 +107,7 @@ static const char *lane_of(const struct reading *r, const struct member *m)
 		fits = url_vet(&url, own.at, der_len(own), &why);
 	else
 		fits = url_vet(&url, responder, strlen(responder), &why);
-	return intern_lane(r->keeper, fits ? url.lane : "");
+	return keeper_intern(r->keeper, fits ? url.lane : "");
 }
 
 static bool no_memory(const struct reading *r)

@@ -50,6 +50,8 @@ struct fetch_run {
 	int status; /* the exit status */
 };
 
+void proxies_of_environment(struct fetch_proxies *out); /* http_proxy and its like; the strings are the environment's */
+
 /* -1: go on; else the exit status. */
 int fetch_settings_parse(struct fetch_settings *set, int argc, char **argv, const struct cli_command *self);
 struct fetch_options fetch_settings_options(const struct fetch_settings *set);

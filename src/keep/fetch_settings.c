@@ -21,7 +21,7 @@ static const char *environment(const char *lower, const char *upper)
 }
 
 /* HTTP_PROXY in capitals is what a CGI program gets from a client's "Proxy:" header, so nobody reads it. */
-static void proxies_of_environment(struct fetch_proxies *out)
+void proxies_of_environment(struct fetch_proxies *out)
 {
 	out->http = environment("http_proxy", NULL);
 	out->https = environment("https_proxy", "HTTPS_PROXY");

@@ -45,7 +45,7 @@ struct keep_fetch {             /* a row that waits for its turn, or is being fe
 	struct fetch_job *job; /* NULL: it waits */
 };
 
-struct keep_lane { /* the name of a responder, once for all rows that ask it */
+struct keep_lane { /* an interned string: mostly the name of a responder, once for all rows that ask it */
 	struct keep_lane *next;
 	char name[];
 };
@@ -126,6 +126,8 @@ void tell_row(struct keeper *keeper, enum keep_event_kind kind, struct keep_row 
 void tell_notice(struct keeper *keeper, enum keep_level level, const struct keep_row *row, const char *path,
 		 const char *format, ...) __attribute__((format(printf, 5, 6)));
 void keeper_timer(struct keeper *keeper, enum keep_timer which, int64_t in_ms, uv_timer_cb call);
+/* The same string once for all, until the end. NULL: no memory. */
+const char *keeper_intern(struct keeper *keeper, const char *name);
 void keeper_check_ready(struct keeper *keeper);
 void keeper_read_issuers(struct keeper *keeper); /* keep.issuers */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "keep/log.h"
 #include "base/buf.h"
+#include "base/error.h"
 #include "base/time.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_MAX 8192
+#define LINE_BYTES 8192
 
 void keep_log_init(struct keep_log *log, const struct keeper *keeper)
 {
@@ -21,7 +22,12 @@ void keep_log_init(struct keep_log *log, const struct keeper *keeper)
 
 static void set_text(json_t *line, const char *key, const char *text)
 {
-	json_object_set_new(line, key, json_string(text));
+	char printable[LINE_BYTES];
+	json_t *value = json_string(text);
+
+	if (!value) /* a path that is not UTF-8 */
+		value = json_string(error_printable(printable, sizeof(printable), text, strlen(text)));
+	json_object_set_new(line, key, value);
 }
 
 static void set_time(json_t *line, const char *key, int64_t at)
@@ -40,7 +46,11 @@ static void set_number(json_t *line, const char *key, int64_t number)
 /* A value goes unquoted where it has nothing that would end it. */
 static bool is_plain(const char *text)
 {
-	return *text && !text[strcspn(text, " \t\"=\\")];
+	const char *at = text;
+
+	while (*at > ' ' && *at < 0x7f && !strchr("\"=\\", *at))
+		at++;
+	return at > text && !*at;
 }
 
 static void write_quoted(struct buf *out, const char *text)
@@ -86,7 +96,7 @@ static void write_json(struct buf *out, const json_t *line)
 /* One write a line, so that lines of two processes on one stderr do not mix. */
 static void write_line(const struct keep_log *log, enum keep_level level, json_t *line)
 {
-	auto_buf text = { .max = LINE_MAX }, whole = { .max = LINE_MAX + 16 };
+	auto_buf text = { .max = LINE_BYTES }, whole = { .max = LINE_BYTES + 16 };
 
 	if (log->json)
 		write_json(&text, line);

@@ -123,6 +123,8 @@ static void start(struct quest *quest, const gnutls_datum_t *cert)
 	struct keeper *keeper = quest->keeper;
 	struct fetch_options options = keeper->conf->fetch;
 
+	if (options.ca_file)
+		options.ca_file = keeper_intern(keeper, options.ca_file);
 	if (fetch_issuer_start(&quest->job, keeper->engine, cert, &options, on_done, quest, NULL) < 0) {
 		remove_quest(quest);
 		return;

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* `clinch keep`: its options, and whom it runs as. */
+#include "cli/daemon.h"
+#include "cli/keep_options.h"
+#include "keep/daemon.h"
+#include "keep/fetch_command.h"
+#include "keep/keep.h"
+#include <stdio.h>
+#include <unistd.h>
+
+/* -1: go on; else the exit status. */
+static int parse(struct keep_settings *set, int argc, char **argv, const struct cli_command *self)
+{
+	struct cli cli;
+	int id;
+
+	cli_init(&cli, self, argc, argv);
+	while ((id = cli_next(&cli)) != CLI_END) {
+		if (id == CLI_HELP)
+			return EXIT_ACCEPTED;
+		if (id == CLI_BAD)
+			return EXIT_USAGE;
+		if (id == CLI_OPERAND)
+			return cli_usage(self, "%s: it takes no operand; the configuration is named with -c FILE",
+					 cli.value);
+		switch (id) {
+		case KEEP_CONF:
+			set->conf = cli.value;
+			break;
+		case KEEP_READY_FILE:
+			set->ready_file = cli.value;
+			break;
+		case KEEP_USER:
+			set->user = cli.value;
+			break;
+		case KEEP_ONCE:
+			set->once = true;
+			break;
+		case KEEP_CHECK_CONFIG:
+			set->check_config = true;
+			break;
+		case KEEP_PRINT_DEFAULTS:
+			set->print_defaults = true;
+			break;
+		case KEEP_ALLOW_ROOT:
+			set->allow_root = true;
+			break;
+		case KEEP_VERBOSE:
+			set->verbose = true;
+			break;
+		}
+	}
+	return -1;
+}
+
+int keep_daemon_conf(const struct keep_settings *set, struct conf *out, struct clinch_error *err)
+{
+	int rc = conf_read(out, set->conf, err);
+
+	if (rc < 0)
+		return rc;
+	if (out->proxy_of_environment)
+		proxies_of_environment(&out->keep.limits.proxies);
+	out->keep.once = set->once;
+	return 0;
+}
+
+static int say_error(const struct cli_command *self, const struct clinch_error *err)
+{
+	cli_say(self, "%s", err->text);
+	return err->code == CLINCH_E_FORMAT || err->code == CLINCH_E_ARGUMENT ? EXIT_USAGE : EXIT_NOT_FOUND_OUT;
+}
+
+/* Where there is no section, nothing would be kept, silently. */
+static int check_section(const struct cli_command *self, const struct keep_settings *set, const struct conf *conf)
+{
+	if (conf->has_keep)
+		return EXIT_ACCEPTED;
+	return cli_usage(self, "%s: has no section \"keep\"", set->conf);
+}
+
+/*
+ * The file says who to become, so it is read as root too; what counts is what that user can read. Standard input can be read
+ * once, by whom it may.
+ */
+static int settle(struct keep_daemon *daemon)
+{
+	struct clinch_error err = { 0 };
+	bool by_stdin = daemon->set.conf[0] == '-' && !daemon->set.conf[1];
+	const char *user = daemon->set.user;
+	int status;
+
+	if (keep_daemon_conf(&daemon->set, &daemon->conf, &err) < 0)
+		return say_error(daemon->self, &err);
+	status = check_section(daemon->self, &daemon->set, &daemon->conf);
+	if (status != EXIT_ACCEPTED || daemon->set.check_config)
+		return status;
+	status = daemon_become(daemon->self, user ? user : daemon->conf.user, daemon->set.allow_root);
+	if (status != EXIT_ACCEPTED || by_stdin)
+		return status;
+	conf_done(&daemon->conf);
+	return keep_daemon_conf(&daemon->set, &daemon->conf, &err) < 0 ? say_error(daemon->self, &err) : EXIT_ACCEPTED;
+}
+
+static int keep_main(int argc, char **argv, const struct cli_command *self)
+{
+	struct keep_daemon daemon = { .self = self, .set = { .conf = CONF_PATH } };
+	int status = parse(&daemon.set, argc, argv, self);
+
+	if (status >= 0)
+		return status;
+	if (daemon.set.print_defaults) {
+		conf_print_defaults(stdout);
+		return EXIT_ACCEPTED;
+	}
+	status = settle(&daemon);
+	if (status == EXIT_ACCEPTED && !daemon.set.check_config)
+		status = keep_daemon_run(&daemon);
+	conf_done(&daemon.conf);
+	return status;
+}
+
+const struct cli_command keep_keep = {
+	.name = KEEP_NAME,
+	.summary = KEEP_SUMMARY,
+	.operands = KEEP_OPERANDS,
+	.options = keep_options,
+	.run = keep_main,
+	.examples = keep_examples,
+};
