@@ -72,8 +72,7 @@ static uint64_t of_entry(const struct judgement *j)
 
 uint64_t findings_of_response(const struct judgement *j)
 {
-	struct der nonce;
-	bool has_nonce = ocsp_response_nonce(&j->response, &nonce);
+	bool has_nonce = ocsp_response_has_nonce(&j->response);
 
 	return of_delegate(j) | of_life(j) | of_entry(j) | findings_of_certificate(&j->subject->view) |
 	       WHEN(has_extra_certificates(j), EXTRA_CERTIFICATES) | WHEN(!j->response.by_key, RESPONDER_BY_NAME) |

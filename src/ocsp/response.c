@@ -267,6 +267,13 @@ int ocsp_entry_reason_code(const struct ocsp_entry *entry)
 	return (int)code;
 }
 
+bool ocsp_response_has_nonce(const struct ocsp_response *response)
+{
+	struct der value;
+
+	return find_extension(response->extensions, OID_OCSP_NONCE, sizeof(OID_OCSP_NONCE) - 1, &value);
+}
+
 bool ocsp_response_nonce(const struct ocsp_response *response, struct der *nonce)
 {
 	struct der value;

@@ -45,6 +45,8 @@ bool ocsp_entry_next(struct der *entries, struct ocsp_entry *out);
 /* The reasonCode in singleExtensions, removeFromCRL and all; -1: none. */
 int ocsp_entry_reason_code(const struct ocsp_entry *entry);
 
-bool ocsp_response_nonce(const struct ocsp_response *response, struct der *nonce); /* content of the OCTET STRING */
+/* Is there a nonce, well-formed or not? And one that is: the content of its OCTET STRING. */
+bool ocsp_response_has_nonce(const struct ocsp_response *response);
+bool ocsp_response_nonce(const struct ocsp_response *response, struct der *nonce);
 
 #endif

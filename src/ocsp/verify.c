@@ -226,11 +226,14 @@ static bool entry_has_unknown_critical(const struct judgement *j)
 	return false;
 }
 
+/* RFC 9654 2.1: one that is no OCTET STRING is there, and is not the one that was asked with. */
 static bool nonce_differs(const struct judgement *j)
 {
 	struct der nonce;
 
-	return j->policy.nonce && ocsp_response_nonce(&j->response, &nonce) &&
+	if (!j->policy.nonce || !ocsp_response_has_nonce(&j->response))
+		return false;
+	return !ocsp_response_nonce(&j->response, &nonce) ||
 	       !der_equals_bytes(nonce, j->policy.nonce->data, j->policy.nonce->size);
 }
 
