@@ -81,6 +81,7 @@ static void say_too_large(struct exchange *exchange)
 	struct fetch_outcome *outcome = &exchange->outcome;
 
 	outcome->failure = FETCH_TOO_LARGE;
+	outcome->phase = FETCH_HTTP;
 	if (exchange->head_too_large)
 		snprintf(outcome->text, sizeof(outcome->text), "the header of the answer is larger than %d bytes",
 			 HTTP_HEAD_MAX);
@@ -138,6 +139,14 @@ static void name_failure(struct exchange *exchange, CURLcode code)
 	}
 }
 
+/* A header line beyond libcurl's own limit of 100 KB is to it a lack of memory, and to later versions code 100. */
+static bool is_line_too_long(struct exchange *exchange, CURLcode code)
+{
+	if (code != CURLE_OUT_OF_MEMORY && (int)code != 100)
+		return false;
+	return exchange->easy && !exchange->head.complete && reached(exchange->easy, CURLINFO_STARTTRANSFER_TIME_T);
+}
+
 static void on_failure(struct exchange *exchange, CURLcode code)
 {
 	struct fetch_outcome *outcome = &exchange->outcome;
@@ -147,6 +156,7 @@ static void on_failure(struct exchange *exchange, CURLcode code)
 		return;
 	}
 	name_failure(exchange, code);
+	exchange->head_too_large |= is_line_too_long(exchange, code);
 	if (code == CURLE_FILESIZE_EXCEEDED || exchange->too_large || exchange->head_too_large) {
 		say_too_large(exchange);
 	} else if (exchange->no_memory) {

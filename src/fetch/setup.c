@@ -121,7 +121,7 @@ static bool add_fields(struct exchange *exchange)
 			return false;                                                                                       \
 	} while (0)
 
-static bool set_restrictions(CURL *easy, struct exchange *exchange)
+static bool set_protocol(CURL *easy)
 {
 	SET(PROTOCOLS_STR, "http,https");
 	SET(FOLLOWLOCATION, 0L); /* redirects are ours to judge */
@@ -134,16 +134,32 @@ static bool set_restrictions(CURL *easy, struct exchange *exchange)
 	SET(HTTP_CONTENT_DECODING, 0L);
 	SET(HEADEROPT, (long)CURLHEADER_SEPARATE);
 	SET(SUPPRESS_CONNECT_HEADERS, 1L);
+	SET(USERAGENT, "clinch/" CLINCH_VERSION);
+	return true;
+}
+
+static bool set_process(CURL *easy)
+{
 	SET(NOSIGNAL, 1L);
 	/* without it libcurl joins the resolver's thread when a transfer ends, however long the name server is silent */
 	SET(QUICK_EXIT, 1L);
-	SET(MAXFILESIZE_LARGE, (curl_off_t)exchange->settings->max_size);
 	SET(BUFFERSIZE, 16384L);
-	SET(USERAGENT, "clinch/" CLINCH_VERSION);
+	return true;
+}
+
+static bool set_watch(CURL *easy, struct exchange *exchange)
+{
+	SET(MAXFILESIZE_LARGE, (curl_off_t)exchange->settings->max_size);
 	SET(OPENSOCKETFUNCTION, open_socket);
 	SET(OPENSOCKETDATA, exchange);
 	SET(PREREQFUNCTION, before_request);
 	SET(PREREQDATA, exchange);
+	SET(HEADERFUNCTION, take_line);
+	SET(HEADERDATA, exchange);
+	SET(WRITEFUNCTION, take_bytes);
+	SET(WRITEDATA, exchange);
+	SET(ERRORBUFFER, exchange->curl_text);
+	SET(PRIVATE, exchange);
 	return true;
 }
 
@@ -167,12 +183,6 @@ static bool set_request(CURL *easy, struct exchange *exchange)
 	SET(PROXY, exchange->proxy ? exchange->proxy : ""); /* "": none, whatever the environment says */
 	SET(NOPROXY, "");
 	SET(HTTPHEADER, exchange->fields);
-	SET(HEADERFUNCTION, take_line);
-	SET(HEADERDATA, exchange);
-	SET(WRITEFUNCTION, take_bytes);
-	SET(WRITEDATA, exchange);
-	SET(ERRORBUFFER, exchange->curl_text);
-	SET(PRIVATE, exchange);
 	if (!exchange->posts)
 		return true;
 	SET(POST, 1L);
@@ -197,8 +207,8 @@ CURL *exchange_handle(struct exchange *exchange)
 
 	if (!easy)
 		return NULL;
-	if (add_fields(exchange) && set_restrictions(easy, exchange) && set_tls(easy, exchange) &&
-	    set_request(easy, exchange) && set_times(easy, exchange))
+	if (add_fields(exchange) && set_protocol(easy) && set_process(easy) && set_watch(easy, exchange) &&
+	    set_tls(easy, exchange) && set_request(easy, exchange) && set_times(easy, exchange))
 		return easy;
 	curl_easy_cleanup(easy);
 	return NULL;

@@ -188,6 +188,12 @@ def endless_header(connection, request, responder):
         connection.sendall(b"X-More: " + b"x" * 1000 + b"\r\n")
 
 
+def endless_line(connection, request, responder):
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-More: ")
+    while not responder.over.is_set():
+        connection.sendall(b"x" * 65536)
+
+
 def endless_interim(connection, request, responder):
     while not responder.over.is_set():
         connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n")

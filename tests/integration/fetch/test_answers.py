@@ -4,7 +4,7 @@ import gzip
 from datetime import timedelta
 
 from harness import add_case, case, expect, expect_equal, expect_in, expect_match, expect_not_in, free_port, main
-from responder import (Responder, answer, drip, endless, endless_header, endless_interim, hang, hang_after, head, keep_alive, only_post,
+from responder import (Responder, answer, drip, endless, endless_header, endless_interim, endless_line, hang, hang_after, head, keep_alive, only_post,
                        raw, reset)
 from scene import (EXIT_GOOD, EXIT_NOT_BELIEVED, EXIT_NOT_FOUND_OUT, EXIT_REVOKED, EXIT_TEMPORARY, expect_exit, fetch, good, leaf,
                    pki)
@@ -28,6 +28,7 @@ ANSWERS = [
      ["GET", "POST"]),
     ("an endless body", endless, [], EXIT_NOT_BELIEVED, "larger than 65536 bytes", ["GET"]),
     ("an endless header", endless_header, [], EXIT_NOT_BELIEVED, "the header of the answer is larger", ["GET"]),
+    ("one endless header line", endless_line, [], EXIT_NOT_BELIEVED, "header", ["GET"]),
     ("endless interim answers", endless_interim, [], EXIT_NOT_BELIEVED, "the header of the answer is larger", ["GET"]),
     ("a body of 1 MB", answer(b"\0" * 1000000), [], EXIT_NOT_BELIEVED, "larger than 65536 bytes", ["GET"]),
     ("a body of 60 KB", answer(b"\0" * 60000), [], EXIT_NOT_BELIEVED, "parse: ", ["GET", "POST"]),
