@@ -59,11 +59,10 @@ def certificates_of(case, world):
 
 def session_certificates(world):
     """What tests/integration/cases/sessions*.c shakes hands with, beside the leaf."""
-    for name in ("sibling", "namesake", "stranger", "leaf-must-staple", "leaf-other-feature", "leaf-both-features",
+    for name in ("sibling", "cousin", "namesake", "stranger", "leaf-must-staple", "leaf-other-feature", "leaf-both-features",
                  "leaf-ended", "leaf-not-begun", "leaf-client-only", "issuer-must-staple", "leaf-of-must-staple-issuer",
-                 "leaf-neighbour",
-                 "leaf-of-namesake", "leaf-of-leaf", "leaf-critical", "leaf-boolean-01", "issuer-not-begun",
-                 "leaf-of-issuer-not-begun"):
+                 "leaf-neighbour", "leaf-of-namesake", "leaf-of-leaf", "leaf-critical", "leaf-boolean-01", "issuer-not-begun",
+                 "leaf-of-issuer-not-begun", "leaf-long-ended", "leaf-lasting", "leaf-far-off"):
         world.certificate(name)
     for name in ["leaf-of-deep15", "leaf-of-deep16"] + [f"deep{i}" for i in range(1, 17)]:
         world.certificate(name)

@@ -38,6 +38,7 @@ CERTIFICATES = {
     "issuer-must-staple": authority("Issuer", "root", "issuer", feature=5, serial="4a0a"),
     "sibling": authority("Sibling", "root", "sibling", serial="4a02"),
     "namesake": authority("Issuer", "root", "namesake", serial="4a03"),
+    "cousin": authority("Cousin", "root", "sibling", serial="4a0c"),  # as long as the issuer's
     "stranger": authority("Stranger", "stranger", "stranger", serial="4a04"),
 
     "leaf": leaf(),
@@ -71,6 +72,11 @@ CERTIFICATES = {
     "leaf-boolean-01": leaf(serial="5b16", spoil=[("key_usage.critical", "content=01")]),
     "issuer-not-begun": authority("Issuer", "root", "issuer", begins="20300620000000", serial="4a0b"),
     "leaf-of-issuer-not-begun": leaf(issuer="issuer-not-begun", signer="issuer-not-begun", serial="5b17"),
+
+    # For a clock that is not pinned: over since ever, lasting, and far off.
+    "leaf-long-ended": leaf(begins="20240101000000", ends="20250101000000", serial="5b1a"),
+    "leaf-lasting": leaf(begins="20260201000000", ends="20391201000000", serial="5b1b"),
+    "leaf-far-off": leaf(begins="20390101000000", ends="20391201000000", serial="5b1c"),
 
     "delegate": delegate(),
     "delegate-in-between": delegate(subject="Delegate 2", key="delegate2", serial="61d1"),

@@ -100,6 +100,20 @@ static void certificates_in_another_order_keep_their_staples(void **state)
 	meeting_done(&meeting);
 }
 
+/* It is no longer nor shorter than the issuer's, and stands before it. */
+static void a_staple_of_a_certificate_beside_the_path_does_not_matter(void **state)
+{
+	(void)state;
+	struct meeting meeting = { .chain = { "leaf", "cousin", "issuer" },
+				   .staple = { GOOD_LEAF, "garbage_is_refused", GOOD_ISSUER } };
+	meet(&meeting);
+	assert_accepted(&meeting, "good");
+	assert_int_equal(meeting.server_offer.chain[1].cert.size, meeting.server_offer.chain[2].cert.size);
+	assert_int_equal(meeting.report->n, 2);
+	assert_member(meeting.report, 1, "good", "good");
+	meeting_done(&meeting);
+}
+
 static void a_staple_for_a_certificate_that_is_trusted_itself_cannot_be_judged(void **state)
 {
 	(void)state;
@@ -198,17 +212,45 @@ static void judges_the_path_at_the_instant_of_the_staple(void **state)
 	assert_path_refused(&early, "path-not-yet-valid");
 }
 
-/* Whatever the verdict is by then: the clock is not pinned here. */
-static void judges_now_where_no_instant_is_given(void **state)
+/* near: path-expired, path-not-yet-valid. From notBefore through notAfter, inclusive (RFC 5280 4.1.2.5). */
+static void judges_the_first_and_the_last_second_of_a_certificate_as_valid(void **state)
 {
-	int64_t before = (int64_t)time(NULL);
+	const int64_t first = INT64_C(1906502400), last = INT64_C(1914278400); /* of leaf: 2030-06-01, 2030-08-30 */
+	const struct {
+		int64_t at;
+		const char *reason;
+	} rows[] = { { first, NULL }, { first - 1, "path-not-yet-valid" }, { last, NULL }, { last + 1, "path-expired" } };
 
 	(void)state;
-	struct meeting meeting = { .staple = { GOOD_LEAF }, .is_now = true };
-	meet(&meeting);
-	assert_non_null(meeting.report);
-	assert_in_range((uintmax_t)meeting.report->at, (uintmax_t)before, (uintmax_t)time(NULL));
-	meeting_done(&meeting);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct meeting meeting = { .policy.at = rows[i].at };
+		meet(&meeting);
+		if (rows[i].reason)
+			assert_refused(&meeting, rows[i].reason, meeting.pair.server_alert);
+		else
+			assert_accepted(&meeting, "no-staple");
+		meeting_done(&meeting);
+	}
+}
+
+/* The clock is not pinned here: certificates that ended long ago, last, or begin far off. */
+static void judges_now_where_no_instant_is_given(void **state)
+{
+	(void)state;
+	FOR_BOTH_VERSIONS
+	{
+		int64_t before = (int64_t)time(NULL);
+		struct meeting lasting = { .version = versions[v], .chain = { "leaf-lasting", "issuer" }, .is_now = true };
+		meet(&lasting);
+		assert_accepted(&lasting, "no-staple");
+		assert_in_range((uintmax_t)lasting.report->at, (uintmax_t)before, (uintmax_t)time(NULL));
+		meeting_done(&lasting);
+
+		struct meeting ended = { .version = versions[v], .chain = { "leaf-long-ended", "issuer" }, .is_now = true };
+		assert_path_refused(&ended, "path-expired");
+		struct meeting far_off = { .version = versions[v], .chain = { "leaf-far-off", "issuer" }, .is_now = true };
+		assert_path_refused(&far_off, "path-not-yet-valid");
+	}
 }
 
 /* GnuTLS reads a BOOLEAN of 01; the judge reads strict DER, and judges nothing that it cannot read. */
@@ -223,6 +265,13 @@ static void refuses_a_certificate_that_is_not_strict_der(void **state)
 		meet(&meeting);
 		assert_refused(&meeting, "issuer-unprepared", ALERT_BAD_STATUS);
 		meeting_done(&meeting);
+
+		struct meeting bare = { .version = versions[v],
+					.chain = { "leaf-boolean-01", "issuer" },
+					.policy.require = CLINCH_REQUIRE_NONE };
+		meet(&bare);
+		assert_refused(&bare, "issuer-unprepared", bare.pair.server_alert);
+		meeting_done(&bare);
 	}
 }
 
@@ -350,7 +399,26 @@ static void a_crl_that_is_not_current_cannot_be_believed(void **state)
 	}
 }
 
-/* near: path-crl */
+/* near: path-crl. "of-nobody" is from a day ago to six days ahead. */
+static void a_crl_is_current_from_its_first_to_its_last_second(void **state)
+{
+	const struct {
+		int64_t after;
+		bool is_current;
+	} rows[] = { { -86400, true }, { -86401, false }, { 6 * 86400, true }, { 6 * 86400 + 1, false } };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct meeting meeting = { .policy.at = MEETING_NOW + rows[i].after, .crl = "of-nobody" };
+		meet(&meeting);
+		if (rows[i].is_current)
+			assert_accepted(&meeting, "no-staple");
+		else
+			assert_refused(&meeting, "path-crl", meeting.pair.server_alert);
+		meeting_done(&meeting);
+	}
+}
+
 static void a_crl_that_names_others_does_not_matter(void **state)
 {
 	const char *const lists[] = { "of-nobody", "of-leaf-neighbour" };
@@ -380,6 +448,7 @@ int main(void)
 		cmocka_unit_test(a_trusted_intermediate_is_the_anchor_and_not_judged),
 		cmocka_unit_test(an_intermediate_that_was_not_sent_but_is_trusted_is_the_issuer),
 		cmocka_unit_test(certificates_in_another_order_keep_their_staples),
+		cmocka_unit_test(a_staple_of_a_certificate_beside_the_path_does_not_matter),
 		cmocka_unit_test(a_staple_for_a_certificate_that_is_trusted_itself_cannot_be_judged),
 		cmocka_unit_test(refuses_a_peer_that_shows_no_certificate),
 		cmocka_unit_test(refuses_a_path_to_nobody_that_is_trusted),
@@ -389,6 +458,7 @@ int main(void)
 		cmocka_unit_test(refuses_a_certificate_that_is_not_valid_yet),
 		cmocka_unit_test(refuses_an_issuer_that_is_not_valid_yet),
 		cmocka_unit_test(judges_the_path_at_the_instant_of_the_staple),
+		cmocka_unit_test(judges_the_first_and_the_last_second_of_a_certificate_as_valid),
 		cmocka_unit_test(judges_now_where_no_instant_is_given),
 		cmocka_unit_test(refuses_a_certificate_that_is_not_strict_der),
 		cmocka_unit_test(refuses_a_leaf_without_the_feature_of_its_issuer),
@@ -400,6 +470,7 @@ int main(void)
 		cmocka_unit_test(refuses_keys_that_the_session_s_profile_refuses),
 		cmocka_unit_test(a_crl_that_the_application_loaded_revokes),
 		cmocka_unit_test(a_crl_that_is_not_current_cannot_be_believed),
+		cmocka_unit_test(a_crl_is_current_from_its_first_to_its_last_second),
 		cmocka_unit_test(a_crl_that_names_others_does_not_matter),
 	};
 
