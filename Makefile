@@ -24,14 +24,13 @@ help:
 	@echo "make fuzz         each fuzzer for SECONDS (600)"
 	@echo "make coverage     the lines of src/ocsp and src/der that the fuzzers' corpora reach: at least 95 %"
 	@echo "make valgrind     the unit tests under valgrind"
-	@echo "make coverage     which lines of src/ocsp and src/der the fuzzers' corpora reach"
 	@echo "make mutate       takes out each refusal in turn: some test has to notice"
 	@echo "make tidy         clang-tidy; make format: clang-format over the tree"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 	@echo "make clean        removes the build directories"
 
 deps:
-	@tools/packages install build demo test bench clang
+	@tools/packages install build demo test bench clang coverage fresh
 
 demo:
 	@tools/packages install build demo
@@ -63,13 +62,9 @@ valgrind:
 	@tools/build build
 	@meson test -C build --no-rebuild --suite valgrind
 
-coverage:
-	@tools/packages install build demo test coverage
-	@tests/fuzz/coverage
-
 mutate:
 	@tools/packages install build demo test
-	@tools/mutate/mutate
+	@tools/mutate
 
 tidy:
 	@tools/packages install build clang
@@ -86,4 +81,4 @@ install:
 	@meson install -C build-install --no-rebuild
 
 clean:
-	rm -rf build build-bench build-coverage build-fuzz build-mutate build-install build-coverage build-gcc-* build-clang-*
+	rm -rf build build-bench build-coverage build-fuzz build-mutate build-install build-gcc-* build-clang-*

@@ -2,6 +2,7 @@
 """The house's own tools: a failing test is seen, counted and shown; nothing is left behind; packages are asked for, not guessed."""
 import json
 import os
+import re
 import stat
 import sys
 
@@ -95,6 +96,24 @@ def a_run_that_only_looks_good_is_a_failure():
     expect_equal(count(("t", "TIMEOUT", "ok 1\n"))[:2], (1, "1 passed, 1 failed"), "a time-out")
     expect_equal(count(("t", "OK", "ok 1\n1..1"), trouble=["files were left"])[:2], (1, "1 passed, 1 failed"), "something was left behind")
     expect_equal(run([source_path("tools", "count-tests"), "/nonexistent"]).rc, 1, "no log")
+
+
+# --- the front door ---------------------------------------------------------------------------------------------------------------
+
+
+@case
+def every_program_that_make_calls_is_there():
+    with open(source_path("Makefile"), encoding="utf-8") as f:
+        called = set(re.findall(r"(?<=@)(?:tools|tests|bench)/[\w/-]+", f.read()))
+    expect(len(called) >= 8, f"only these were found: {called}")
+    expect_equal([c for c in sorted(called) if not os.access(source_path(c), os.X_OK)], [], "not there, or not executable")
+
+
+@case
+def make_reads_its_makefile_without_a_word():
+    done = run(["make", "--no-print-directory", "-s", "-C", source_path(), "help"])
+    expect_equal((done.rc, done.err), (0, ""), "make help")
+    expect_in("make check", done.out, "make help")
 
 
 # --- the packages -----------------------------------------------------------------------------------------------------------------
