@@ -64,7 +64,7 @@ valgrind:
 
 mutate:
 	@tools/packages install build demo test
-	@tools/mutate
+	@tools/mutate/mutate
 
 tidy:
 	@tools/packages install build clang
