@@ -141,17 +141,31 @@ static bool follow(struct exchange *exchange)
 	return false;
 }
 
+/* 0: this time it was found. */
+static void name_not_found(struct exchange *exchange, int status)
+{
+	struct fetch_outcome *outcome = &exchange->outcome;
+	const char *host = exchange->url.host;
+
+	outcome->failure = FETCH_NO_NAME;
+	if (status == UV_EAI_NONAME || status == UV_EAI_NODATA) {
+		snprintf(outcome->text, sizeof(outcome->text), "the name %s does not exist", host);
+	} else if (status == UV_EAI_FAIL || status == UV_EAI_FAMILY || status == UV_EAI_ADDRFAMILY) {
+		snprintf(outcome->text, sizeof(outcome->text), "the name %s cannot be resolved: %s", host,
+			 uv_strerror(status));
+	} else {
+		outcome->failure = FETCH_NAME_TEMPORARY;
+		snprintf(outcome->text, sizeof(outcome->text), "the name %s cannot be resolved at present%s%s", host,
+			 status ? ": " : "", status ? uv_strerror(status) : "");
+	}
+}
+
 static void on_lookup(void *owner, int status)
 {
 	struct exchange *exchange = owner;
-	struct fetch_outcome *outcome = &exchange->outcome;
-	bool no_such = status == UV_EAI_NONAME || status == UV_EAI_NODATA;
 
 	exchange->lookup = NULL;
-	outcome->failure = no_such ? FETCH_NO_NAME : FETCH_NAME_TEMPORARY;
-	snprintf(outcome->text, sizeof(outcome->text), "the name %s %s%s%s", exchange->url.host,
-		 no_such ? "does not exist" : "cannot be resolved at present", status && !no_such ? ": " : "",
-		 status && !no_such ? uv_strerror(status) : "");
+	name_not_found(exchange, status);
 	take_time(exchange);
 	exchange->done(exchange);
 }

@@ -1,20 +1,42 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* For LD_PRELOAD: a resolver whose answers are known. Names that do not end in ".test" are the system's. */
+/*
+ * For LD_PRELOAD: a resolver whose answers are known, and one public address that is this machine in disguise. Names that do
+ * not end in ".test" are the system's.
+ */
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 typedef int resolve(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
+#define PUBLIC_ADDRESS "8.8.4.4"
+#define FDS 1024
+
 static atomic_int asked;
+static atomic_bool disguised[FDS];
 
 static void hang(void)
 {
 	for (;;)
 		pause();
+}
+
+/* The private one first. */
+static int both(const char *service, const struct addrinfo *hints, struct addrinfo **out, resolve *real)
+{
+	int rc = real("10.1.2.3", service, hints, out);
+	struct addrinfo *last = rc == 0 ? *out : NULL;
+
+	while (last && last->ai_next)
+		last = last->ai_next;
+	return last ? real(PUBLIC_ADDRESS, service, hints, &last->ai_next) : rc;
 }
 
 static int answer(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out, resolve *real)
@@ -31,6 +53,10 @@ static int answer(const char *name, const char *service, const struct addrinfo *
 		return EAI_NONAME;
 	if (strcmp(name, "loopback.test") == 0)
 		return real("127.0.0.1", service, hints, out);
+	if (strcmp(name, "public.test") == 0)
+		return real(PUBLIC_ADDRESS, service, hints, out);
+	if (strcmp(name, "both.test") == 0)
+		return both(service, hints, out, real);
 	if (strcmp(name, "private.test") == 0)
 		return real("10.1.2.3", service, hints, out);
 	return EAI_FAIL;
@@ -47,4 +73,47 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *restrict name
 	if (len > 5 && strcasecmp(name + len - 5, ".test") == 0)
 		return answer(name, service, hints, out, real);
 	return real(name, service, hints, out);
+}
+
+static bool is_public_address(const struct sockaddr_in *address)
+{
+	return address->sin_family == AF_INET && address->sin_addr.s_addr == inet_addr(PUBLIC_ADDRESS);
+}
+
+/* Under names of our own, because the headers declare these two with arguments that only the C library can write. */
+__attribute__((visibility("default"))) int our_connect(int fd, const struct sockaddr *address,
+						       socklen_t len) __asm__("connect");
+__attribute__((visibility("default"))) int our_getpeername(int fd, struct sockaddr *address,
+							   socklen_t *len) __asm__("getpeername");
+
+int our_connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+	void *found = dlsym(RTLD_NEXT, "connect");
+	int (*real)(int, const struct sockaddr *, socklen_t);
+	struct sockaddr_in in4 = { 0 };
+
+	memcpy(&real, &found, sizeof(real));
+	memcpy(&in4, address, len < sizeof(in4) ? len : sizeof(in4));
+	if (fd < 0 || fd >= FDS || !is_public_address(&in4))
+		return real(fd, address, len);
+	disguised[fd] = true;
+	in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return real(fd, (const struct sockaddr *)&in4, sizeof(in4));
+}
+
+int our_getpeername(int fd, struct sockaddr *address, socklen_t *len)
+{
+	void *found = dlsym(RTLD_NEXT, "getpeername");
+	int (*real)(int, struct sockaddr *, socklen_t *);
+	struct sockaddr_in in4;
+	int rc;
+
+	memcpy(&real, &found, sizeof(real));
+	rc = real(fd, address, len);
+	if (rc != 0 || fd >= FDS || !disguised[fd] || *len < sizeof(in4))
+		return rc;
+	memcpy(&in4, address, sizeof(in4));
+	in4.sin_addr.s_addr = inet_addr(PUBLIC_ADDRESS);
+	memcpy(address, &in4, sizeof(in4));
+	return 0;
 }

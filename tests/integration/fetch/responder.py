@@ -32,10 +32,10 @@ class Request:
 
 
 class Responder:
-    def __init__(self, *behaviours, address="127.0.0.1", tls=None, greeting=b""):
-        """tls: (chain file, key file). greeting: what it says before it is asked."""
+    def __init__(self, *behaviours, address="127.0.0.1", tls=None, greeting=b"", deaf=False):
+        """tls: (chain file, key file). greeting: what it says before it is asked. deaf: it reads nothing and says nothing."""
         self.behaviours, self.requests, self.connections = behaviours, [], 0
-        self.greeting = greeting
+        self.greeting, self.deaf = greeting, deaf
         self.over = threading.Event()
         self._lock = threading.Lock()
         self._context = None
@@ -85,6 +85,9 @@ class Responder:
         try:
             if self._context:
                 connection = self._context.wrap_socket(connection, server_side=True)
+            if self.deaf:
+                self.over.wait(60)
+                return
             connection.sendall(self.greeting)
             stream = connection.makefile("rb")
             while not self.over.is_set():

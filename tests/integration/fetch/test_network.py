@@ -49,7 +49,32 @@ def judges_the_address_behind_a_name():
 
 
 @case
+def asks_a_public_address_of_a_stranger():
+    """public.test has a public address, which names.c makes this machine of."""
+    with Responder(answer(good)) as responder:
+        expect_exit(fetch("--forbid-private", "--url", f"http://public.test:{responder.port}/", env=with_names()), EXIT_GOOD)
+
+
+@case
+def passes_over_the_private_one_of_several_addresses():
+    with Responder(answer(good)) as responder:
+        expect_exit(fetch("--forbid-private", "--url", f"http://both.test:{responder.port}/", env=with_names()), EXIT_GOOD)
+
+
+@case
 def judges_the_address_behind_a_redirect():
+    with Responder(answer(good)) as behind:
+        for place in (f"127.0.0.1:{behind.port}", f"localhost:{behind.port}", f"loopback.test:{behind.port}"):
+            with Responder(redirect(f"http://{place}/")) as public:
+                result = fetch("--forbid-private", "--json", "--url", f"http://public.test:{public.port}/", env=with_names())
+                expect_exit(result, EXIT_NOT_FOUND_OUT)
+                expect_equal((result.json["outcome"], result.json["url"]), ("private-address", f"http://{place}/"), "the report")
+                expect_equal(len(public.requests), 1, "requests to the first")
+        expect_equal(behind.connections, 0, "connections")
+
+
+@case
+def judges_what_a_redirect_says_behind_a_proxy():
     """By a proxy, which a stranger's URL may use: the first hop's name is public as far as can be seen, the second is not."""
     with Responder(redirect("http://127.0.0.1/")) as proxy:
         result = fetch("--forbid-private", "--proxy", f"http://{proxy.place}", "--json", "--url", "http://ocsp.example.org/")
@@ -223,7 +248,7 @@ def says_that_the_responder_does_not_speak_tls():
 
 @case
 def gives_up_for_now_on_a_silent_tls_handshake():
-    with Responder(hang) as responder:
+    with Responder(hang, deaf=True) as responder:
         result = fetch("--timeout", 1, "--url", f"https://{responder.place}/", "--json", timeout=8)
         expect_exit(result, EXIT_TEMPORARY)
         expect_equal(result.json["phase"], "tls", "phase")
