@@ -43,9 +43,9 @@ struct found found_of(const struct clinch_verdict *verdict);
 bool case_wants(const struct test_case *one, const struct found *found, struct buf *why);
 bool case_wants_status(const struct test_case *one, const char *status);
 
-/* One line of TAP; the lines of `why` behind it as diagnostics when it failed. */
+/* One line of TAP; the lines of `why` behind it as diagnostics when it failed. tap_not(): no test, a remark. */
 void tap_line(bool passed, const char *way, const char *kind, const char *name, const struct buf *why);
-void tap_skip(const char *way, const char *kind, const char *name, const char *why);
+void tap_not(const char *way, const char *kind, const char *name, const char *why);
 int tap_end(void); /* the plan; the exit status */
 
 #endif
