@@ -54,10 +54,6 @@ void cli_help(const struct cli_command *command);
  * `status`. */
 int cli_finish(int status);
 
-/* How many letters a typing mistake changed, dropped, added or swapped; UINT_MAX: too long to be one. A hint takes 2 at
- * most, of a short word 1. */
-unsigned cli_distance(const char *a, const char *b);
-
 /* Where clinch-keep is: beside this executable when that is a build tree, else in libexecdir. False: `size` is too small. */
 bool cli_keep_path(char *out, size_t size);
 

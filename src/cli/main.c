@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The front: it finds the command and runs it. */
+#include "base/distance.h"
 #include "cli/commands.h"
 #include <gnutls/gnutls.h>
 #include <stdio.h>
@@ -32,12 +33,12 @@ static int show_version(void)
 static int unknown(const char *word)
 {
 	const char *nearest = NULL;
-	unsigned least = strlen(word) < 4 ? 2 : 3;
+	unsigned least = distance_hint(word) + 1;
 
 	if (word[0] == '-')
 		return cli_usage(&front, "there is no option %s before the command", word);
 	for (const struct cli_command *const *command = clinch_commands; *command; command++) {
-		unsigned distance = cli_distance((*command)->name, word);
+		unsigned distance = distance_between((*command)->name, word);
 
 		if (distance < least) {
 			least = distance;

@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "conf/load.h"
+#include "conf/schema.h"
+#include "unit.h"
+#include <gnutls/gnutls.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct clinch_error error;
+
+static int parse(struct conf *out, const char *text)
+{
+	error = (struct clinch_error){ 0 };
+	return conf_parse(out, "f", text, strlen(text), &error);
+}
+
+/* ---- what is refused, and where ---- */
+
+struct refusal {
+	const char *yaml, *at, *words; /* `at` is "LINE:COLUMN", `words` a part of the sentence */
+};
+
+static void all_are_refused(const struct refusal *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char start[32];
+		struct conf conf = { .store = "untouched" };
+
+		check_int(rows[i].yaml, parse(&conf, rows[i].yaml), CLINCH_E_FORMAT);
+		check_str(rows[i].yaml, conf.store, "untouched");
+		snprintf(start, sizeof(start), "f:%s: ", rows[i].at);
+		if (strncmp(error.text, start, strlen(start)) != 0)
+			fail_msg("%s: \"%s\" does not begin with \"%s\"", rows[i].yaml, error.text, start);
+		if (!strstr(error.text, rows[i].words))
+			fail_msg("%s: \"%s\" does not say \"%s\"", rows[i].yaml, error.text, rows[i].words);
+	}
+}
+
+static void refuses_what_is_no_yaml(void **state)
+{
+	(void)state;
+	static const struct refusal rows[] = {
+		{ "", "1:1", "nothing is configured" },
+		{ "# only words\n", "1:1", "nothing is configured" },
+		{ "store: a: b\n", "1:9", "mapping values are not allowed" },
+		{ "log:\n  level: \"info\n", "3:1", "a quoted scalar that begins in line 2" },
+		{ "log: { level: info\nfetch:\n", "2:6", "a flow mapping that begins in line 1" },
+		{ "log: *nowhere\n", "1:6", "undefined alias" },
+		{ "store: `x`\n", "1:8", "cannot start any token" },
+		{ "- store\n", "1:1", "the file is a list" },
+		{ "store\n", "1:1", "the file is a single value" },
+		{ "log:\n\tlevel: info\n", "2:1", "there is a tab" },
+		{ "log:\n  level: info\n \tformat: text\n", "3:2", "there is a tab" },
+		{ "store: /a\xff\n", "1:10", "UTF-8" },
+		{ "# \xc3\xa4\xc3\xb6\nstore: \"\xc3\xa4\xff\"\n", "2:10", "UTF-8" },
+		{ "store: /a\x01\n", "1:10", "control characters" },
+		{ "store: \"/a\\0b\"\n", "1:8", "NUL" },
+		{ "store: /a\n---\nstore: /b\n", "2:1", "a second document" },
+		{ "store: !path /a\n", "1:8", "there is a tag" },
+		{ "store: !!str /a\n", "1:8", "there is a tag" },
+		{ "log: !!map { level: info }\n", "1:6", "there is a tag" },
+	};
+	all_are_refused(rows, ROWS(rows));
+}
+
+static void refuses_keys_it_does_not_know_and_names_the_nearest(void **state)
+{
+	(void)state;
+	static const struct refusal rows[] = {
+		{ "stroe: /a\n", "1:1", "no key \"stroe\" in the file, did you mean \"store\"?" },
+		{ "respond: {}\n", "1:1", "no key \"respond\" in the file" },
+		{ "log:\n  levle: info\n", "2:3", "no key \"levle\" in log, did you mean \"level\"?" },
+		{ "fetch: { proxy: none, timeouts: 1s }\n", "1:23", "did you mean \"timeout\"?" },
+		{ "keep:\n  certificates:\n    - pth: /a\n", "3:7",
+		  "no key \"pth\" in certificates, did you mean \"path\"?" },
+		{ "log:\n  completely_else: info\n", "2:3", "no key \"completely_else\" in log" },
+		{ "log: &l\n  level: info\n  <<: *l\n", "3:3", "no key \"<<\" in log" },
+		{ "? [ store ]\n: /a\n", "1:3", "a key is a word, not a list" },
+		{ "\"\": /a\n", "1:1", "a key has no value" },
+		{ "\"a\\x1b[31mb\": /a\n", "1:1", "no key \"a?[31mb\"" },
+	};
+	all_are_refused(rows, ROWS(rows));
+}
+
+static void refuses_what_is_there_twice_or_not_at_all(void **state)
+{
+	(void)state;
+	static const struct refusal rows[] = {
+		{ "store: /a\nlog: { level: info }\nstore: /a\n", "3:1", "store is there twice" },
+		{ "log:\n  level: info\n  level: info\n", "3:3", "level is there twice" },
+		{ "store:\n", "1:7", "store has no value" },
+		{ "store: ~\n", "1:8", "store has no value" },
+		{ "store: null\n", "1:8", "store has no value" },
+		{ "log:\n  level: \"\"\n", "2:10", "level has no value" },
+		{ "log:\nstore: /a\n", "1:5", "log has no value" },
+		{ "keep:\n  rescan: 10m\n", "2:3", "keep wants the key \"certificates\"" },
+		{ "keep:\n  certificates:\n    - responder: http://x/\n", "3:7", "certificates wants the key \"path\"" },
+		{ "keep:\n  certificates: []\n", "2:17", "at least one entry" },
+		{ "serve: { listen: [ \"[::]:443\" ], backend: \"unix:/s\" }\n", "1:8",
+		  "serve wants the key \"certificates\"" },
+		{ "serve:\n  listen: [ x:1 ]\n  backend: x:2\n  certificates:\n  - chain: /c\n", "5:5",
+		  "certificates wants the key \"key\"" },
+	};
+	all_are_refused(rows, ROWS(rows));
+}
+
+static void refuses_the_wrong_kind_of_value(void **state)
+{
+	(void)state;
+	static const struct refusal rows[] = {
+		{ "store: [ /a ]\n", "1:8", "store wants a single value, not a list" },
+		{ "store: { a: b }\n", "1:8", "store wants a single value, not a mapping" },
+		{ "store: relative/path\n", "1:8", "store wants an absolute path: \"relative/path\"" },
+		{ "log: info\n", "1:6", "log wants a mapping, not a single value" },
+		{ "log: [ info ]\n", "1:6", "log wants a mapping, not a list" },
+		{ "log: { level: loud }\n", "1:15", "level wants error, warning, info or debug, not \"loud\"" },
+		{ "log: { level: Info }\n", "1:15", "not \"Info\"" },
+		{ "keep: { certificates: /a }\n", "1:23", "certificates wants a list, not a single value" },
+		{ "keep: { certificates: [ /a ] }\n", "1:25", "an entry of certificates is a mapping, not a single value" },
+		{ "keep: { certificates: [ { path: /a } ], outputs: [ { der: /a, chain: yes } ] }\n", "1:70",
+		  "chain wants true or false, not \"yes\"" },
+		{ "keep: { certificates: [ { path: /a } ], outputs: [ { der: /a, chain: True } ] }\n", "1:70", "\"True\"" },
+		{ "keep: { certificates: [ { path: /a } ], outputs: [ { der: /a, chain: \"true\" } ] }\n", "1:70",
+		  "without quotes" },
+		{ "keep: { certificates: [ { path: /a } ], outputs: [ { run: /bin/true } ] }\n", "1:59",
+		  "run wants a list, not a single value" },
+		{ "keep: { certificates: [ { path: /a } ], outputs: [ { run: [ [ a ] ] } ] }\n", "1:61",
+		  "run wants a single value, not a list" },
+		{ "fetch:\n  per_responder: 4.5\n", "2:18", "wants a whole number, not \"4.5\"" },
+		{ "fetch:\n  per_responder: -1\n", "2:18", "wants a whole number" },
+		{ "fetch:\n  per_responder: 010\n", "2:18", "wants a whole number, not \"010\"" },
+		{ "fetch:\n  per_responder: 0x4\n", "2:18", "wants a whole number" },
+		{ "fetch: { fallback: ocsp.test }\n", "1:20", "fallback wants a URL of http or https" },
+		{ "fetch: { fallback: \"ftp://ocsp.test/\" }\n", "1:20", "a URL of http or https" },
+		{ "fetch: { fallback: \"http:///x\" }\n", "1:20", "without a host" },
+		{ "fetch: { fallback: \"http://me:pw@x/\" }\n", "1:20", "a user" },
+		{ "fetch: { proxy: \"gopher://p/\" }\n", "1:17", "proxy wants env, none, or the URL of a proxy" },
+		{ "metrics: { listen: 9469 }\n", "1:20", "an address and a port" },
+		{ "metrics: { listen: \"127.0.0.1:99999\" }\n", "1:20", "an address and a port" },
+		{ "metrics: { listen: \"::1:80\" }\n", "1:20", "brackets around an IPv6 address" },
+	};
+	all_are_refused(rows, ROWS(rows));
+}
+
+static void refuses_durations_and_sizes_without_unit_or_out_of_bounds(void **state)
+{
+	(void)state;
+	static const struct refusal rows[] = {
+		{ "fetch: { timeout: 15 }\n", "1:19", "timeout has no unit: \"15\"" },
+		{ "fetch: { timeout: 15sec }\n", "1:19", "does not know the unit of \"15sec\"" },
+		{ "fetch: { timeout: 1.5s }\n", "1:19", "does not know the unit of \"1.5s\"" },
+		{ "fetch: { timeout: 1m30s }\n", "1:19", "does not know the unit of \"1m30s\"" },
+		{ "fetch: { timeout: 15 s }\n", "1:19", "does not know the unit" },
+		{ "fetch: { timeout: 010s }\n", "1:19", "wants a whole number with a unit" },
+		{ "fetch: { timeout: s }\n", "1:19", "wants a whole number with a unit" },
+		{ "fetch: { timeout: -1s }\n", "1:19", "wants a whole number with a unit" },
+		{ "fetch: { timeout: 99ms }\n", "1:19", "timeout is 99ms: from 100ms to 10m it may be" },
+		{ "fetch: { timeout: 601s }\n", "1:19", "from 100ms to 10m it may be" },
+		{ "fetch: { timeout: 99999999999999999999d }\n", "1:19", "from 100ms to 10m it may be" },
+		{ "fetch: { timeout: 9223372036854775807d }\n", "1:19", "from 100ms to 10m it may be" },
+		{ "fetch: { max_size: 65536 }\n", "1:20", "max_size has no unit" },
+		{ "fetch: { max_size: 64k }\n", "1:20", "does not know the unit of \"64k\"" },
+		{ "fetch: { max_size: 64KB }\n", "1:20", "does not know the unit of \"64KB\"" },
+		{ "fetch: { max_size: 1B }\n", "1:20", "from 1KiB to 1MiB it may be" },
+		{ "fetch: { max_size: 1025KiB }\n", "1:20", "from 1KiB to 1MiB it may be" },
+		{ "fetch: { per_responder: 0 }\n", "1:25", "from 1 to 64 it may be" },
+		{ "fetch: { per_responder: 65 }\n", "1:25", "from 1 to 64 it may be" },
+		{ "fetch: { connect_timeout: 20s }\n", "1:8", "timeout is shorter than connect_timeout" },
+		{ "fetch: { connect_timeout: 6s,\n timeout: 5s }\n", "2:2", "timeout is shorter than connect_timeout" },
+	};
+	all_are_refused(rows, ROWS(rows));
+}
+
+#define OUTPUT(text) "keep:\n  certificates: [ { path: /a } ]\n  outputs:\n    - " text "\n"
+
+static void refuses_outputs_that_make_no_sense(void **state)
+{
+	(void)state;
+	static const struct refusal rows[] = {
+		{ OUTPUT("mode: 0644"), "4:7", "one of der, pem, haproxy and run, this one has none" },
+		{ OUTPUT("{ der: /a, pem: /b }"), "4:7", "this one has several" },
+		{ OUTPUT("{ der: /a/ }"), "4:14", "names a directory" },
+		{ OUTPUT("{ der: \"/a/{nmae}.der\" }"), "4:14", "has braces around something else" },
+		{ OUTPUT("{ der: \"/a/{name.der\" }"), "4:14", "has braces around something else" },
+		{ OUTPUT("{ der: \"/{name}/x.der\" }"), "4:14", "only the file's name" },
+		{ OUTPUT("{ haproxy: /s, mode: 0644 }"), "4:22", "mode says nothing about an output of haproxy" },
+		{ OUTPUT("{ der: /a, at_most_every: 5m }"), "4:18", "at_most_every says nothing about an output of der" },
+		{ OUTPUT("{ run: [ /x ], when_expired: leave }"), "4:22",
+		  "when_expired says nothing about an output of run" },
+		{ OUTPUT("{ run: [ systemctl, reload ] }"), "4:9", "the absolute path of a program" },
+		{ OUTPUT("{ run: [] }"), "4:14", "at least one entry" },
+		{ OUTPUT("{ der: /a, server: nginx, when_expired: remove }"), "4:33", "not for nginx, hitch and exim" },
+		{ OUTPUT("{ pem: /a, server: exim, when_expired: remove }"), "4:32", "not for nginx, hitch and exim" },
+		{ OUTPUT("{ der: /a, mode: 644x }"), "4:24", "wants a mode like" },
+		{ OUTPUT("{ der: /a, mode: \"0755\" }"), "4:24", "0644" },
+		{ OUTPUT("{ der: /a, mode: 0044 }"), "4:24", "is 0044" },
+		{ OUTPUT("{ der: /a, for: [ relative ] }"), "4:25", "for wants an absolute path" },
+	};
+	all_are_refused(rows, ROWS(rows));
+}
+
+/* near: what is refused above, written rightly. */
+static void accepts_what_stands_right_beside_the_refused(void **state)
+{
+	(void)state;
+	static const char *const rows[] = {
+		"log:\n  level: info # \ttabs\n",
+		"store:\t/a\n",
+		"\xef\xbb\xbfstore: /a\n",
+		"store: \"/\xc3\xa4\"\n",
+		"--- \nstore: /a\n...\n",
+		"fetch: { timeout: 100ms, connect_timeout: 100ms }\n",
+		"fetch: { timeout: 10m }\n",
+		"fetch: { timeout: 600s }\n",
+		"fetch: { max_size: 1024B }\n",
+		"fetch: { max_size: 1MiB }\n",
+		"fetch: { per_responder: 64 }\n",
+		"fetch: { proxy: \"socks5h://p:1080\" }\n",
+		"metrics: { listen: \"[::1]:0\" }\n",
+		OUTPUT("{ der: \"/a/{name}.{fingerprint}.{key_type}\", server: lighttpd, when_expired: remove, mode: 0600 }"),
+		OUTPUT("{ der: /a, server: nginx, when_expired: leave, chain: true }"),
+		OUTPUT("{ haproxy: /s, timeout: 1s, after: 1ms }"),
+		"keep:\n  certificates: &c\n    - &one { path: /a }\n    - *one\n",
+	};
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct conf conf;
+
+		if (parse(&conf, rows[i]) != 0)
+			fail_msg("%s: %s", rows[i], error.text);
+		conf_done(&conf);
+	}
+}
+
+/* ---- bounds ---- */
+
+static struct blob repeated(const char *text, size_t n)
+{
+	size_t len = strlen(text);
+	struct blob out = blob_fill(0, n * len);
+
+	for (size_t i = 0; i < n; i++)
+		memcpy((uint8_t *)(uintptr_t)out.data + i * len, text, len);
+	return out;
+}
+
+static int parse_blob(struct blob bytes)
+{
+	struct conf conf = { 0 };
+	int rc = conf_parse(&conf, "f", bytes.data, bytes.len, &error);
+
+	conf_done(&conf);
+	return rc;
+}
+
+/* libyaml alone takes half a minute for the first and ten seconds for the last. */
+static void is_not_slowed_down_by_depth_or_anchors(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_blob(repeated("{a,", 300000)), CLINCH_E_FORMAT);
+	assert_string_equal(error.text, "f:1:49: this is more than 16 levels deep");
+	assert_int_equal(parse_blob(CAT(blob_text("a: "), repeated("[", 300000))), CLINCH_E_FORMAT);
+	assert_string_equal(error.text, "f:1:19: this is more than 16 levels deep");
+	assert_int_equal(parse_blob(repeated("? ", 500000)), CLINCH_E_FORMAT);
+
+	char text[4096] = "keep:\n  certificates:\n";
+	for (unsigned i = 0; i <= CONF_ANCHORS_MAX; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "  - { path: &a%u /a }\n", i);
+	assert_int_equal(parse_blob(blob_text(text)), CLINCH_E_FORMAT);
+	assert_string_equal(error.text, "f:103:13: there are more than 100 anchors");
+}
+
+static void a_mapping_inside_itself_ends(void **state)
+{
+	(void)state;
+	struct conf conf;
+	assert_int_equal(parse(&conf, "log: &l { level: *l }\n"), CLINCH_E_FORMAT);
+	assert_string_equal(error.text, "f:1:6: level wants a single value, not a mapping");
+	assert_int_equal(parse(&conf, "keep: &k { certificates: &c [ *c ] }\n"), CLINCH_E_FORMAT);
+	assert_string_equal(error.text, "f:1:26: an entry of certificates is a mapping, not a list");
+	assert_int_equal(parse(&conf, "keep: &k { certificates: [ *k ] }\n"), CLINCH_E_FORMAT);
+	assert_string_equal(error.text, "f:1:12: there is no key \"certificates\" in certificates");
+}
+
+static void lists_repeated_by_aliases_are_bounded(void **state)
+{
+	(void)state;
+	struct blob list =
+		CAT(blob_text("keep:\n  certificates:\n    - { path: /a }\n  outputs:\n    - { der: /a, for: &l [ /b"),
+		    repeated(", /b", 4999), blob_text(" ] }\n"));
+	assert_int_equal(parse_blob(CAT(list, repeated("    - { der: /a, for: *l }\n", 198))), 0);
+	assert_int_equal(parse_blob(CAT(list, repeated("    - { der: /a, for: *l }\n", 199))), CLINCH_E_FORMAT);
+	assert_non_null(strstr(error.text, "aliases repeat too much"));
+}
+
+static void a_file_of_more_than_a_mebibyte_is_refused(void **state)
+{
+	(void)state;
+	struct blob head = blob_text("store: /a\n#");
+	assert_int_equal(parse_blob(CAT(head, repeated("x", CONF_LEN_MAX - head.len))), 0);
+	assert_int_equal(parse_blob(CAT(head, repeated("x", CONF_LEN_MAX - head.len + 1))), CLINCH_E_TOO_LARGE);
+	assert_string_equal(error.text, "f: more than the limit of 1 MiB");
+}
+
+static void a_long_name_never_hides_the_place(void **state)
+{
+	(void)state;
+	struct conf conf;
+	char name[1000];
+
+	memset(name, 'n', sizeof(name));
+	memcpy(name + sizeof(name) - 6, ".yaml", 6);
+	assert_int_equal(conf_parse(&conf, name, "a: b\n", 5, &error), CLINCH_E_FORMAT);
+	assert_non_null(strstr(error.text, "nnn.yaml:1:1: there is no key \"a\""));
+}
+
+/* ---- what comes out ---- */
+
+static void what_is_not_written_has_its_default(void **state)
+{
+	(void)state;
+	struct conf conf;
+	assert_int_equal(parse(&conf, "log: { level: debug }\n"), 0);
+	assert_string_equal(conf.store, CONF_STORE);
+	assert_string_equal(conf.keep.store, CONF_STORE);
+	assert_string_equal(conf.serve.store, CONF_STORE);
+	assert_string_equal(conf.socket, CONF_SOCKET);
+	assert_null(conf.user);
+	assert_int_equal(conf.log.level, KEEP_DEBUG);
+	assert_false(conf.log.json);
+	assert_null(conf.metrics.listen);
+	assert_int_equal(conf.metrics.per_certificate, METRICS_TROUBLED);
+	assert_true(conf.proxy_of_environment);
+	assert_null(conf.keep.limits.proxies.all);
+	assert_int_equal(conf.keep.limits.per_responder, 4);
+	assert_int_equal(conf.keep.limits.total, 64);
+	assert_int_equal(conf.keep.fetch.timeout_ms, 15000);
+	assert_int_equal(conf.keep.fetch.connect_ms, 5000);
+	assert_int_equal(conf.keep.fetch.max_size, 65536);
+	assert_int_equal(conf.keep.policy.max_len, 65536);
+	assert_int_equal(conf.keep.fetch.hash, GNUTLS_DIG_SHA1);
+	assert_int_equal(conf.keep.rescan_ms, 600000);
+	assert_int_equal(conf.keep.ready_timeout_ms, 10000);
+	assert_false(conf.has_keep);
+	assert_false(conf.has_serve);
+	assert_int_equal(conf.serve.connections, 20000);
+	assert_int_equal(conf.serve.idle_ms, 300000);
+	conf_done(&conf);
+}
+
+static const char everything[] =
+	"store: /s\nuser: clinch\nlog: { level: error, format: json }\n"
+	"metrics: { listen: \"[::1]:9469\", per_certificate: all }\n"
+	"fetch: { proxy: \"http://proxy:3128\", per_responder: 2, total: 3, timeout: 4s, connect_timeout: 1s, max_size: 2KiB,\n"
+	"  hash: sha256, ca: /ca.pem, fallback: \"http://last/\" }\n"
+	"keep:\n  socket: /k.sock\n  issuers: /i\n  ready_timeout: 1m\n  rescan: 2h\n  certificates:\n"
+	"    - path: /c/*.pem\n    - { path: /d, responder: \"https://r/\", on_revoked: drop }\n"
+	"  outputs:\n    - der: \"/o/{name}.der\"\n      for: [ /c/x.pem, /c/y.pem ]\n      chain: true\n      server: hitch\n"
+	"      mode: \"0640\"\n      after: 1s\n    - { pem: /o/e.pem, server: exim }\n    - { haproxy: /h, timeout: 2s }\n"
+	"    - { run: [ /bin/echo, \"a b\", \"*\" ], at_most_every: 1h }\n"
+	"serve:\n  listen: [ \"[::]:443\", \"0.0.0.0:443\" ]\n  backend: unix:/b\n  certificates:\n"
+	"    - { chain: /c, key: /k }\n    - { chain: /c2, key: \"pkcs11:object=x\", responder: \"http://q/\", must_staple: wait }\n"
+	"  issuers: /j\n  alpn: [ h2, http/1.1 ]\n  priority: NORMAL\n  proxy_protocol: v2\n  accept_proxy_protocol: v2\n"
+	"  on_unstapled: refuse\n  on_revoked: drop\n  tickets: \"off\"\n  keeper: none\n  threads: 2\n  ready_timeout: 3s\n"
+	"  limits: { connections: 5, handshake: 1s, connect: 2s, idle: 3s, drain: 4s }\n";
+
+static void everything_that_can_be_written_arrives_in_keep(void **state)
+{
+	(void)state;
+	struct conf conf;
+	if (parse(&conf, everything) != 0)
+		fail_msg("%s", error.text);
+	assert_string_equal(conf.keep.store, "/s");
+	assert_string_equal(conf.user, "clinch");
+	assert_int_equal(conf.log.level, KEEP_ERROR);
+	assert_true(conf.log.json);
+	assert_string_equal(conf.metrics.listen, "[::1]:9469");
+	assert_int_equal(conf.metrics.per_certificate, METRICS_ALL);
+	assert_false(conf.proxy_of_environment);
+	assert_string_equal(conf.keep.limits.proxies.all, "http://proxy:3128");
+	assert_int_equal(conf.keep.limits.per_responder, 2);
+	assert_int_equal(conf.keep.limits.total, 3);
+	assert_int_equal(conf.keep.fetch.timeout_ms, 4000);
+	assert_int_equal(conf.keep.fetch.connect_ms, 1000);
+	assert_int_equal(conf.keep.policy.max_len, 2048);
+	assert_int_equal(conf.keep.fetch.hash, GNUTLS_DIG_SHA256);
+	assert_string_equal(conf.keep.fetch.ca_file, "/ca.pem");
+	assert_string_equal(conf.keep.fallback, "http://last/");
+	assert_true(conf.has_keep);
+	assert_string_equal(conf.socket, "/k.sock");
+	assert_string_equal(conf.keep.issuers, "/i");
+	assert_int_equal(conf.keep.ready_timeout_ms, 60000);
+	assert_int_equal(conf.keep.rescan_ms, 7200000);
+	assert_int_equal(conf.keep.n_sources, 2);
+	assert_string_equal(conf.keep.source[0].path, "/c/*.pem");
+	assert_null(conf.keep.source[0].responder);
+	assert_false(conf.keep.source[0].drop_revoked);
+	assert_string_equal(conf.keep.source[1].responder, "https://r/");
+	assert_true(conf.keep.source[1].drop_revoked);
+	conf_done(&conf);
+	assert_null(conf.memory);
+}
+
+static void everything_that_can_be_written_arrives_in_outputs(void **state)
+{
+	(void)state;
+	struct conf conf;
+	assert_int_equal(parse(&conf, everything), 0);
+	assert_int_equal(conf.n_outputs, 4);
+	const struct outlet_conf *out = conf.output;
+	assert_int_equal(out->kind, OUTLET_DER);
+	assert_string_equal(out->target, "/o/{name}.der");
+	assert_int_equal(out->n_only, 2);
+	assert_string_equal(out->only[1], "/c/y.pem");
+	assert_true(out->with_chain);
+	assert_int_equal(out->server, OUTLET_HITCH);
+	assert_int_equal(out->mode, 0640);
+	assert_int_equal(out->after_ms, 1000);
+	out++;
+	assert_int_equal(out->kind, OUTLET_PEM);
+	assert_int_equal(out->mode, 0644);
+	assert_int_equal(out->after_ms, 5000);
+	assert_int_equal(out->n_only, 0);
+	out++;
+	assert_int_equal(out->kind, OUTLET_HAPROXY);
+	assert_string_equal(out->target, "/h");
+	assert_int_equal(out->timeout_ms, 2000);
+	out++;
+	assert_int_equal(out->kind, OUTLET_RUN);
+	assert_int_equal(out->n_argv, 3);
+	assert_string_equal(out->argv[1], "a b");
+	assert_null(out->argv[3]);
+	assert_int_equal(out->at_most_every_ms, 3600000);
+	assert_int_equal(out->timeout_ms, 30000);
+	conf_done(&conf);
+}
+
+static void everything_that_can_be_written_arrives_in_serve(void **state)
+{
+	(void)state;
+	struct conf conf;
+	assert_int_equal(parse(&conf, everything), 0);
+	const struct serve_conf *serve = &conf.serve;
+	assert_true(conf.has_serve);
+	assert_string_equal(serve->store, "/s");
+	assert_int_equal(serve->n_listen, 2);
+	assert_string_equal(serve->listen[0], "[::]:443");
+	assert_string_equal(serve->backend, "unix:/b");
+	assert_int_equal(serve->n_certificates, 2);
+	assert_string_equal(serve->certificate[0].chain, "/c");
+	assert_false(serve->certificate[0].wait);
+	assert_string_equal(serve->certificate[1].key, "pkcs11:object=x");
+	assert_string_equal(serve->certificate[1].responder, "http://q/");
+	assert_true(serve->certificate[1].wait);
+	assert_string_equal(serve->issuers, "/j");
+	assert_int_equal(serve->n_alpn, 2);
+	assert_string_equal(serve->alpn[1], "http/1.1");
+	assert_string_equal(serve->priority, "NORMAL");
+	assert_true(serve->proxy_protocol && serve->accept_proxy && serve->refuse_unstapled);
+	assert_true(serve->drop_revoked && serve->no_tickets && serve->no_keeper);
+	assert_int_equal(serve->threads, 2);
+	assert_int_equal(serve->ready_timeout_ms, 3000);
+	assert_int_equal(serve->connections, 5);
+	assert_int_equal(serve->handshake_ms, 1000);
+	assert_int_equal(serve->connect_ms, 2000);
+	assert_int_equal(serve->idle_ms, 3000);
+	assert_int_equal(serve->drain_ms, 4000);
+	conf_done(&conf);
+}
+
+/* ---- the table ---- */
+
+static void each_row_is_sound(const struct conf_table *table)
+{
+	size_t n = 0;
+
+	for (const struct conf_key *key = table->keys; key->name; key++, n++) {
+		char why[CONF_WHY_SIZE];
+		max_align_t base[(sizeof(struct conf) + sizeof(struct outlet_conf)) / sizeof(max_align_t) + 1];
+
+		check(key->name, key->help && *key->help && strlen(key->help) < 100);
+		check(key->name, key->help[strlen(key->help) - 1] != '.');
+		check(key->name, !(key->required && key->preset));
+		check(key->name, (key->type == CONF_SECTION || key->type == CONF_ENTRIES) == !!key->table);
+		check(key->name, (key->type == CONF_CHOICE) == !!key->words);
+		check(key->name, key->table || key->preset || key->example);
+		if (key->preset && !conf_scalar(key, key->preset, base, why))
+			fail_msg("the default of %s %s", key->name, why);
+		if (key->table)
+			each_row_is_sound(key->table);
+	}
+	check(table->name, n > 0 && n < 64);
+}
+
+static void each_row_has_help_and_a_default_that_it_accepts(void **state)
+{
+	(void)state;
+	each_row_is_sound(&conf_root);
+}
+
+static void the_defaults_that_are_printed_can_be_read_back(void **state)
+{
+	(void)state;
+	char *text = NULL;
+	size_t len = 0;
+	struct conf conf;
+	FILE *stream = open_memstream(&text, &len);
+	assert_non_null(stream);
+	conf_print_defaults(stream);
+	assert_int_equal(fclose(stream), 0);
+	if (conf_parse(&conf, "defaults", text, len, &error) != 0)
+		fail_msg("%s", error.text);
+	assert_true(conf.has_keep && conf.has_serve);
+	assert_int_equal(conf.serve.n_listen, 2);
+	conf_done(&conf);
+	for (const char *line = strstr(text, "\n# "); line; line = strstr(line + 1, "\n# "))
+		assert_non_null(strchr(line + 1, ':'));
+	free(text);
+}
+
+static void durations_and_sizes_are_printed_in_their_largest_unit(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t value;
+		const char *duration, *size;
+	} rows[] = {
+		{ 1, "1ms", "1B" },
+		{ 1500, "1500ms", "1500B" },
+		{ 90000, "90s", "90000B" },
+		{ 86400000, "1d", "84375KiB" },
+		{ 1048576, "1048576ms", "1MiB" },
+	};
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char text[24];
+		check_str(rows[i].duration, conf_duration_text(text, rows[i].value), rows[i].duration);
+		check_str(rows[i].size, conf_size_text(text, rows[i].value), rows[i].size);
+	}
+}
+
+static void a_file_that_is_not_there_is_named(void **state)
+{
+	(void)state;
+	struct conf conf;
+	assert_int_equal(conf_read(&conf, "/nonexistent/clinch.yaml", &error), CLINCH_E_FILE);
+	assert_non_null(strstr(error.text, "/nonexistent/clinch.yaml"));
+}
+
+static void done_may_be_called_on_anything(void **state)
+{
+	(void)state;
+	struct conf conf = { 0 };
+	conf_done(NULL);
+	conf_done(&conf);
+	assert_int_equal(parse(&conf, "store: /a\n"), 0);
+	conf_done(&conf);
+	conf_done(&conf);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(refuses_what_is_no_yaml),
+		T(refuses_keys_it_does_not_know_and_names_the_nearest),
+		T(refuses_what_is_there_twice_or_not_at_all),
+		T(refuses_the_wrong_kind_of_value),
+		T(refuses_durations_and_sizes_without_unit_or_out_of_bounds),
+		T(refuses_outputs_that_make_no_sense),
+		T(accepts_what_stands_right_beside_the_refused),
+		T(is_not_slowed_down_by_depth_or_anchors),
+		T(a_mapping_inside_itself_ends),
+		T(lists_repeated_by_aliases_are_bounded),
+		T(a_file_of_more_than_a_mebibyte_is_refused),
+		T(a_long_name_never_hides_the_place),
+		T(what_is_not_written_has_its_default),
+		T(everything_that_can_be_written_arrives_in_keep),
+		T(everything_that_can_be_written_arrives_in_outputs),
+		T(everything_that_can_be_written_arrives_in_serve),
+		T(each_row_has_help_and_a_default_that_it_accepts),
+		T(the_defaults_that_are_printed_can_be_read_back),
+		T(durations_and_sizes_are_printed_in_their_largest_unit),
+		T(a_file_that_is_not_there_is_named),
+		T(done_may_be_called_on_anything),
+	};
+	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
+}
