@@ -50,7 +50,7 @@ static uint64_t of_life(const struct judgement *j)
 	int64_t life = j->end - j->entry.this_update, gone = j->now - j->entry.this_update;
 	bool nearly = gone > life / 10 * 9, half = gone > life / 2;
 
-	if (!j->entry.next_update)
+	if (!j->entry.has_next_update)
 		return WHEN(true, NO_NEXT_UPDATE) | WHEN(nearly, LIFE_NEARLY_GONE) | WHEN(half && !nearly, LIFE_HALF_GONE);
 	return WHEN(life < 8 * HOUR, VALIDITY_SHORT) | WHEN(!j->subject->is_ca && life > 10 * DAY, VALIDITY_LONG) |
 	       WHEN(j->subject->is_ca && life > 366 * DAY, VALIDITY_LONG_CA) | WHEN(nearly, LIFE_NEARLY_GONE) |

@@ -92,7 +92,8 @@ static bool take_entry_times(struct der *in, struct ocsp_entry *out)
 	out->next_update = 0;
 	if (!der_take_time(in, &out->this_update))
 		return false;
-	if (!der_next_is(in, DER_CONTEXT(0)))
+	out->has_next_update = der_next_is(in, DER_CONTEXT(0));
+	if (!out->has_next_update)
 		return true;
 	return der_take(in, DER_CONTEXT(0), &next) && der_take_time(&next, &out->next_update) && der_at_end(&next);
 }

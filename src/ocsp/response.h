@@ -30,9 +30,10 @@ struct ocsp_entry {
 	struct cert_id id;
 	enum clinch_status status; /* GOOD, REVOKED or UNKNOWN */
 	int64_t revoked_at;
-	int revocation_reason;            /* of RevokedInfo; -1: none */
-	int64_t this_update, next_update; /* next_update 0: absent */
-	struct der extensions;            /* content of singleExtensions; empty: none */
+	int revocation_reason; /* of RevokedInfo; -1: none */
+	int64_t this_update, next_update;
+	bool has_next_update;  /* any instant may be written there, that of zero too */
+	struct der extensions; /* content of singleExtensions; empty: none */
 };
 
 /* CLINCH_REASON_GOOD, or why not; a non-zero responseStatus is a refusal with its own reason, and out->status is set.

@@ -262,7 +262,7 @@ static enum clinch_reason check_dates(const struct judgement *j)
 		return CLINCH_REASON_THIS_UPDATE_IN_FUTURE;
 	if (produced_at < cert->not_before || produced_at > cert->not_after)
 		return CLINCH_REASON_PRODUCED_OUTSIDE;
-	if (j->entry.next_update && j->entry.next_update < j->entry.this_update)
+	if (j->entry.has_next_update && j->entry.next_update < j->entry.this_update)
 		return CLINCH_REASON_NEXT_BEFORE_THIS;
 	return CLINCH_REASON_GOOD;
 }
@@ -271,9 +271,9 @@ static enum clinch_reason check_age(const struct judgement *j)
 {
 	int64_t past = j->now - j->policy.skew_s;
 
-	if (j->entry.next_update && j->end < past)
+	if (j->entry.has_next_update && j->end < past)
 		return CLINCH_REASON_EXPIRED;
-	if (!j->entry.next_update && j->end < past)
+	if (!j->entry.has_next_update && j->end < past)
 		return CLINCH_REASON_UNDATED_TOO_OLD;
 	if (j->policy.max_age_s && j->entry.this_update < j->now - j->policy.max_age_s)
 		return CLINCH_REASON_OLDER_THAN_MAX_AGE;
@@ -330,7 +330,7 @@ static enum clinch_reason judge(struct judgement *j, struct clinch_verdict *verd
 	reason = find_entry(j);
 	if (reason != CLINCH_REASON_GOOD)
 		return reason;
-	j->end = j->entry.next_update ? j->entry.next_update : j->entry.this_update + j->policy.undated_age_s;
+	j->end = j->entry.has_next_update ? j->entry.next_update : j->entry.this_update + j->policy.undated_age_s;
 	write_down(j, verdict);
 	reason = check_extensions(j);
 	if (reason == CLINCH_REASON_GOOD)

@@ -93,7 +93,7 @@ static uint64_t entry_findings(const struct ocsp_entry *entry, const struct ocsp
 	int in_extension = ocsp_entry_reason_code(entry), reason = entry->revocation_reason;
 	uint64_t found = show_cert_id_findings(&entry->id);
 
-	if (!entry->next_update)
+	if (!entry->has_next_update)
 		found |= BIT(NO_NEXT_UPDATE);
 	else if (entry->next_update - entry->this_update < SHORT_S)
 		found |= BIT(VALIDITY_SHORT);
@@ -128,7 +128,7 @@ static uint64_t delegate_findings(const struct ocsp_response *response)
 	if (!cert_view_extension(&cert, OID_OCSP_NOCHECK, sizeof(OID_OCSP_NOCHECK) - 1, &nocheck))
 		found |= BIT(DELEGATE_WITHOUT_NOCHECK);
 	while (ocsp_entry_next(&entries, &entry)) {
-		if (entry.next_update && cert.not_after < entry.next_update)
+		if (entry.has_next_update && cert.not_after < entry.next_update)
 			found |= BIT(DELEGATE_ENDS_FIRST);
 		if (cert.not_before > entry.this_update)
 			found |= BIT(DELEGATE_BEGAN_LATE);

@@ -188,6 +188,15 @@ static enum clinch_reason judge_dates(const struct path *path, int64_t now)
 	return CLINCH_REASON_GOOD;
 }
 
+/*
+ * Nothing was verified: GnuTLS found a certificate of the peer's on the trust list's list of distrusted ones, and looked no
+ * further. Its REVOKED is not the staple's then.
+ */
+static enum clinch_reason judge_unverified(unsigned status)
+{
+	return status & GNUTLS_CERT_REVOKED ? CLINCH_REASON_PATH_DISTRUSTED : CLINCH_REASON_PATH_OTHER;
+}
+
 /* What is left of the status when GnuTLS's staple check is taken out of it. */
 static enum clinch_reason judge_status(unsigned status, const struct record *record)
 {
@@ -230,6 +239,8 @@ static enum clinch_reason judge(struct path *path, gnutls_session_t session, con
 	if (verify_peers(session, wish, &record, &path->status) < 0 || record.failed)
 		return CLINCH_REASON_INTERNAL;
 	enum clinch_reason reason = walk(path, &record, leaf);
+	if (!last_link_of(&record, leaf))
+		return judge_unverified(path->status);
 	if (reason == CLINCH_REASON_GOOD)
 		reason = judge_status(path->status, &record);
 	if (reason == CLINCH_REASON_GOOD)

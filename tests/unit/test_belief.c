@@ -212,6 +212,8 @@ static const struct time_row time_rows[] = {
 	{ "produced the second behind", "20270101000001Z", "20261231000000Z", "20270102000000Z", NOW + 200 * DAY,
 	  CLINCH_REASON_PRODUCED_OUTSIDE },
 	{ "next before this", "20260614120000Z", "20260614120000Z", "20260614115959Z", NOW, CLINCH_REASON_NEXT_BEFORE_THIS },
+	/* What a responder writes whose time is zero: a date like any other, not the absence of one. */
+	{ "next at the epoch", "20260614120000Z", "20260614120000Z", "19700101000000Z", NOW, CLINCH_REASON_NEXT_BEFORE_THIS },
 	{ "next is this, just now", "20260615120000Z", "20260615120000Z", "20260615120000Z", NOW, CLINCH_REASON_GOOD },
 	{ "300 s after its end", "20260610120000Z", "20260610120000Z", "20260615115500Z", NOW, CLINCH_REASON_GOOD },
 	{ "301 s after its end", "20260610120000Z", "20260610120000Z", "20260615115459Z", NOW, CLINCH_REASON_EXPIRED },
