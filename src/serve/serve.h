@@ -31,20 +31,22 @@ struct serve_conf {
 	const char *issuers;     /* a PEM file of issuers that chain files are without; NULL: none */
 	const char *const *alpn; /* in the server's order of preference; none: ALPN is not answered */
 	size_t n_alpn;
-	const char *priority;      /* GnuTLS's priority string; NULL: "NORMAL" without TLS 1.0 and 1.1 */
-	bool proxy_protocol;       /* v2, to the backend */
-	bool accept_proxy;         /* v2, from a load balancer in front: every connection must begin with it */
-	bool refuse_unstapled;     /* on_unstapled: refuse */
-	bool drop_revoked;         /* on_revoked: drop */
-	bool no_tickets;           /* tickets: off */
-	bool no_keeper;            /* no child: another `clinch keep` fills the store */
-	unsigned threads;          /* 0: one a core this process may use */
-	unsigned connections;      /* 0: 20000 */
-	uint32_t handshake_ms;     /* from accept to the end of the handshake; 0: 10000 */
-	uint32_t connect_ms;       /* to the backend; 0: 5000 */
-	uint32_t idle_ms;          /* without a byte either way; 0: 300000 */
-	uint32_t drain_ms;         /* after SIGTERM; 0: 30000 */
-	uint32_t ready_timeout_ms; /* 0: 10000 */
+	const char *priority;        /* GnuTLS's priority string; NULL: "NORMAL" without TLS 1.0 and 1.1 */
+	bool proxy_protocol;         /* v2, to the backend */
+	bool accept_proxy;           /* v2, from a load balancer in front: every connection must begin with it */
+	bool refuse_unstapled;       /* on_unstapled: refuse */
+	bool drop_revoked;           /* on_revoked: drop */
+	bool no_tickets;             /* tickets: off */
+	bool no_keeper;              /* no child: another `clinch keep` fills the store */
+	const char *keeper_settings; /* YAML that goes before the child\'s section "keep"; NULL: none */
+	uint32_t ticket_key_ms;      /* how long a key of tickets is used; 0: 12 hours */
+	unsigned threads;            /* 0: one a core this process may use */
+	unsigned connections;        /* 0: 20000 */
+	uint32_t handshake_ms;       /* from accept to the end of the handshake; 0: 10000 */
+	uint32_t connect_ms;         /* to the backend; 0: 5000 */
+	uint32_t idle_ms;            /* without a byte either way; 0: 300000 */
+	uint32_t drain_ms;           /* after SIGTERM; 0: 30000 */
+	uint32_t ready_timeout_ms;   /* 0: 10000 */
 };
 
 /* ---- events: each is told once, in order of its thread; `listener` is called from any thread ---- */
@@ -63,7 +65,8 @@ enum serve_event_kind {
 	SERVE_BACKEND_DOWN,   /* the first connection that failed to reach it; then SERVE_BACKEND_UP */
 	SERVE_BACKEND_UP,
 	SERVE_LIMIT,             /* the limit of connections was reached, or descriptors ran out: once until it is left */
-	SERVE_RELOADED,          /* SIGHUP: the new configuration is in use */
+	SERVE_RELOADING,         /* SIGHUP came */
+	SERVE_RELOADED,          /* the new configuration is in use */
 	SERVE_RELOAD_FAILED,     /* ... it is not; the old one stays */
 	SERVE_KEEPER_STARTED,    /* pid */
 	SERVE_KEEPER_ENDED,      /* text: how; it is started again */
@@ -99,28 +102,30 @@ struct serve_counters {                               /* summed over threads; th
 
 /* ---- the server ---- */
 
+/* All but `listener` are called by the thread that runs serve_run(). Each but `listener` may be NULL. */
 struct serve_hooks {
-	/* SIGHUP: a new configuration, which lives until the next call of `release`. NULL, having told why on its own: the
-	 * old one stays. Without `reload` SIGHUP looks at the same configuration's files again. */
+	/* SIGHUP: another configuration, which must live until `release` is called with it. NULL, the reason having been
+	 * told: the one before stays. Without this hook SIGHUP reads the files of the same configuration again. */
 	const struct serve_conf *(*reload)(void *user);
-	void (*release)(const struct serve_conf *conf, void *user); /* of reload's; NULL: nothing to do */
+	void (*release)(const struct serve_conf *conf, void *user);
 	serve_listener *listener;
-	void (*ready)(const char *const *bound, size_t n, void *user); /* once; the addresses, in the order of `listen` */
-	void (*counters)(const struct serve_counters *counters,
-			 void *user); /* every 5 s and at the end; NULL: nobody wants them */
+	bool wants_debug; /* SERVE_CONNECTION_FAILED is wanted */
+	/* Once the ports are bound, before any file is opened: root becomes somebody else. Not 0: it has said why, end. */
+	int (*become)(void *user);
+	void (*ready)(const char *const *bound, size_t n, void *user);    /* once: the addresses, in the order of `listen` */
+	void (*alive)(const struct serve_counters *counters, void *user); /* once a second, and at the end */
 	void *user;
 };
 
-struct serve_start {             /* what is settled once, at the start */
-	const char *user;        /* drop to this user after binding; NULL: stay */
-	bool allow_root;         /* run as root without `user` */
-	const char *keeper_path; /* the executable clinch-keep; NULL: as with no_keeper */
+struct serve_start {                     /* what is settled once */
+	const char *keeper_path;         /* the executable clinch-keep; NULL: as with no_keeper */
+	char *const *keeper_environment; /* ended by NULL; NULL: an empty one */
 };
 
 /*
  * Runs until SIGTERM or SIGINT and the drain after it. 0, or CLINCH_E_... with nothing served: CLINCH_E_ARGUMENT is the
- * configuration's fault (a bad address, root without a user), CLINCH_E_FILE and CLINCH_E_FORMAT a file's. A process runs one
- * server: it takes SIGHUP, SIGTERM, SIGINT, SIGCHLD and SIGPIPE.
+ * configuration's fault (a bad address), the others a file's, a port's or the system's. A process runs
+ * one server: it takes SIGHUP, SIGTERM, SIGINT, SIGCHLD and SIGPIPE.
  */
 int serve_run(const struct serve_conf *conf, const struct serve_start *start, const struct serve_hooks *hooks,
 	      struct clinch_error *err);

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* `clinch serve`: the front end is src/serve; here are its command line, its log, and what systemd is told. */
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/daemon.h"
+#include "cli/serve_settings.h"
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+#define METRICS_EVERY_S 5 /* alive() comes once a second */
+
+struct serving {
+	struct serve_settings set;
+	struct serve_log log;
+	struct serve_loaded *loaded[2]; /* in use, and perhaps the next one */
+	uint32_t watchdog_ms;
+	unsigned seconds;
+	bool metrics_failed; /* told */
+};
+
+/* ---- events ---- */
+
+static void tell_systemd(const struct serve_event *event)
+{
+	if (event->kind == SERVE_READY || event->kind == SERVE_RELOADED || event->kind == SERVE_RELOAD_FAILED)
+		daemon_notify("READY=1\nSTATUS=%s", event->text);
+	else if (event->kind == SERVE_RELOADING)
+		daemon_notify_reloading();
+	else if (event->kind == SERVE_DRAINING)
+		daemon_notify("STOPPING=1");
+}
+
+static void on_event(const struct serve_event *event, void *user)
+{
+	struct serving *serving = user;
+
+	serve_log_event(&serving->log, event);
+	tell_systemd(event);
+}
+
+static void say(struct serving *serving, enum serve_event_kind kind, enum serve_level level, const char *text)
+{
+	on_event(&(struct serve_event){ .kind = kind, .level = level, .text = text, .n = -1 }, serving);
+}
+
+static void on_ready(const char *const *bound, size_t n, void *user)
+{
+	struct serving *serving = user;
+	auto_buf text = { .max = 64 * 1024 };
+	bool good = true;
+
+	if (!serving->set.ready_file)
+		return;
+	for (size_t i = 0; i < n; i++)
+		good = good && buf_printf(&text, "%s\n", bound[i]);
+	if (good && buf_add(&text, "", 1))
+		daemon_ready_file(serving->set.self, serving->set.ready_file, (const char *)text.data);
+}
+
+static void write_metrics(struct serving *serving, const struct serve_counters *counters)
+{
+	struct clinch_error err;
+	bool failed = serve_write_metrics(serving->set.metrics_file, counters, &err) < 0;
+
+	if (failed && !serving->metrics_failed)
+		say(serving, SERVE_NOTICE, SERVE_WARNING, err.text);
+	serving->metrics_failed = failed;
+}
+
+/* The main thread turns: that is what the watchdog wants to know. */
+static void on_alive(const struct serve_counters *counters, void *user)
+{
+	struct serving *serving = user;
+	uint64_t every = serving->watchdog_ms / 1000;
+
+	if (serving->watchdog_ms && serving->seconds % (every ? every : 1) == 0)
+		daemon_notify("WATCHDOG=1");
+	if (serving->set.metrics_file && serving->seconds % METRICS_EVERY_S == 0)
+		write_metrics(serving, counters);
+	serving->seconds++;
+}
+
+/* ---- configurations ---- */
+
+static void apply_log(struct serving *serving, const struct serve_loaded *loaded)
+{
+	const struct serve_settings *set = &serving->set;
+	int level = set->verbose ? SERVE_DEBUG : set->file ? (int)loaded->file.log.level : SERVE_INFO;
+
+	atomic_store(&serving->log.level, level);
+	atomic_store(&serving->log.json, set->json || (set->file && loaded->file.log.json));
+}
+
+static const struct serve_conf *on_reload(void *user)
+{
+	struct serving *serving = user;
+	struct clinch_error err;
+	struct serve_loaded *loaded;
+
+	if (serve_load(&loaded, &serving->set, &err) < 0) {
+		say(serving, SERVE_NOTICE, SERVE_ERROR, err.text);
+		return NULL;
+	}
+	serving->loaded[serving->loaded[0] != NULL] = loaded;
+	apply_log(serving, loaded);
+	return &loaded->conf;
+}
+
+static void on_release(const struct serve_conf *conf, void *user)
+{
+	struct serving *serving = user;
+
+	for (int i = 0; i < 2; i++) {
+		if (!serving->loaded[i] || &serving->loaded[i]->conf != conf)
+			continue;
+		serve_loaded_free(serving->loaded[i]);
+		serving->loaded[i] = NULL;
+	}
+}
+
+/* ---- the command ---- */
+
+static int on_become(void *user)
+{
+	struct serving *serving = user;
+	const struct serve_settings *set = &serving->set;
+	const char *name = set->user ? set->user : set->file ? serving->loaded[0]->file.user : NULL;
+
+	return daemon_become(set->self, name, set->allow_root);
+}
+
+/* The child must not speak for us to systemd. Ended by NULL; NULL without memory. */
+static char **child_environment(void)
+{
+	static const char *const ours[] = { "NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=", "LISTEN_" };
+	size_t n = 0, kept = 0;
+	char **out;
+
+	while (environ && environ[n])
+		n++;
+	out = calloc(n + 1, sizeof(*out));
+	for (size_t i = 0; out && i < n; i++) {
+		bool is_ours = false;
+		for (size_t j = 0; j < sizeof(ours) / sizeof(*ours); j++)
+			is_ours |= strncmp(environ[i], ours[j], strlen(ours[j])) == 0;
+		if (!is_ours)
+			out[kept++] = environ[i];
+	}
+	return out;
+}
+
+static int exit_for(const struct serving *serving, const struct clinch_error *err)
+{
+	if (err->text[0])
+		cli_say(serving->set.self, "%s", err->text);
+	return err->code == CLINCH_E_ARGUMENT || err->code == CLINCH_E_FORMAT ? EXIT_USAGE : EXIT_NOT_FOUND_OUT;
+}
+
+static int serve(struct serving *serving)
+{
+	const struct serve_hooks hooks = {
+		.reload = serving->set.file && strcmp(serving->set.file, "-") != 0 ? on_reload : NULL,
+		.release = on_release,
+		.listener = on_event,
+		.wants_debug = serving->set.verbose || serving->loaded[0]->file.log.level == KEEP_DEBUG,
+		.become = on_become,
+		.ready = on_ready,
+		.alive = on_alive,
+		.user = serving,
+	};
+	char keeper[PATH_MAX];
+	char **environment = child_environment();
+	const struct serve_start start = { .keeper_path = cli_keep_path(keeper, sizeof(keeper)) ? keeper : NULL,
+					   .keeper_environment = environment };
+	struct clinch_error err = { .code = 0 };
+	int code = serve_run(&serving->loaded[0]->conf, &start, &hooks, &err);
+
+	free(environment);
+	return code < 0 ? exit_for(serving, &err) : EXIT_ACCEPTED;
+}
+
+static int check(struct serving *serving)
+{
+	struct clinch_error err = { .code = 0 };
+
+	if (serve_check(&serving->loaded[0]->conf, &err) < 0)
+		return exit_for(serving, &err);
+	printf("%s: good\n", serving->set.file ? serving->set.file : "the options");
+	return EXIT_ACCEPTED;
+}
+
+static int serve_command(int argc, char **argv, const struct cli_command *self)
+{
+	struct serving serving = { .watchdog_ms = daemon_watchdog_ms() };
+	struct clinch_error err = { .code = 0 };
+	int status = serve_settings_parse(&serving.set, argc, argv, self);
+
+	if (status < 0 && serve_load(&serving.loaded[0], &serving.set, &err) < 0)
+		status = exit_for(&serving, &err);
+	if (status < 0) {
+		serve_log_init(&serving.log);
+		apply_log(&serving, serving.loaded[0]);
+		status = serving.set.check_config ? check(&serving) : serve(&serving);
+	}
+	for (int i = 0; i < 2; i++)
+		serve_loaded_free(serving.loaded[i]);
+	serve_settings_done(&serving.set);
+	return status;
+}
+
+const struct cli_command cmd_serve = {
+	.name = "serve",
+	.summary = "a TLS front end that always has its staple",
+	.operands = "",
+	.options = serve_options,
+	.run = serve_command,
+	.examples = "  clinch serve --listen 0.0.0.0:443 --backend 127.0.0.1:8080 --cert mail.pem --key mail.key\n"
+		    "  clinch serve -c /etc/clinch/clinch.yaml\n",
+};

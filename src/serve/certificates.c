@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The certificates of a state: looked at by a timer, and what changed is told once. The main thread's. */
+#include "serve/event.h"
+#include "serve/state.h"
+#include <string.h>
+
+struct look {
+	struct certificate *certificate;
+	struct clinch_stapler_state now; /* of the stapler */
+	const struct serve_hooks *hooks;
+};
+
+static bool has_staple_to_come(const struct certificate *certificate, const struct clinch_stapler_state *now)
+{
+	return now->wants_staple || certificate->responder;
+}
+
+static void tell(const struct look *look, enum serve_event_kind kind, enum serve_level level, const char *text)
+{
+	event_tell(look->hooks, (struct serve_event){ .kind = kind,
+						      .level = level,
+						      .certificate = look->certificate->chain,
+						      .fingerprint = look->now.fingerprint,
+						      .verdict = &look->now.verdict,
+						      .text = text,
+						      .n = -1 });
+}
+
+static void tell_identity(const struct look *look)
+{
+	struct certificate *certificate = look->certificate;
+
+	if (certificate->seen &&
+	    memcmp(certificate->fingerprint, look->now.fingerprint, sizeof(certificate->fingerprint)) != 0) {
+		certificate->told_no_responder = certificate->told_revoked = false;
+		tell(look, SERVE_RENEWED, SERVE_INFO, "another certificate came from its file");
+	}
+	certificate->seen = true;
+	memcpy(certificate->fingerprint, look->now.fingerprint, sizeof(certificate->fingerprint));
+	if (!has_staple_to_come(certificate, &look->now) && !certificate->told_no_responder) {
+		certificate->told_no_responder = true;
+		tell(look, SERVE_NO_RESPONDER, SERVE_INFO, "it names no OCSP responder: there is nothing to staple");
+	}
+}
+
+static void tell_staple(const struct look *look)
+{
+	struct certificate *certificate = look->certificate;
+	bool stapled = look->now.is_stapled;
+	int64_t this_update = look->now.verdict.this_update;
+
+	if (stapled && !certificate->was_stapled)
+		tell(look, SERVE_STAPLED, SERVE_INFO, "");
+	else if (stapled && this_update != certificate->this_update)
+		tell(look, SERVE_REFRESHED, SERVE_INFO, "");
+	else if (!stapled && certificate->was_stapled)
+		tell(look, SERVE_UNSTAPLED, SERVE_WARNING,
+		     look->now.must_staple
+			     ? "its staple has ended, and it is a must-staple certificate: clients will refuse it"
+			     : "its staple has ended");
+	certificate->was_stapled = stapled;
+	if (stapled)
+		certificate->this_update = this_update;
+	if (look->now.verdict.status == CLINCH_REVOKED && !certificate->told_revoked) {
+		certificate->told_revoked = true;
+		tell(look, SERVE_REVOKED, SERVE_ERROR, "the responder says that it is revoked: replace the certificate");
+	}
+}
+
+/* What waited is served from here on. Where adding it fails it is tried again with the next look. */
+static void end_waiting(struct state *state, const struct look *look)
+{
+	struct certificate *certificate = look->certificate;
+	struct clinch_error err;
+
+	if (has_staple_to_come(certificate, &look->now) && !look->now.is_stapled)
+		return;
+	if (clinch_stapler_add_file(state->stapler, certificate->chain, certificate->key, &err) < 0)
+		return;
+	certificate->waits = false;
+	certificate->where = state->stapler;
+	certificate->index = state->n_served++;
+}
+
+static void tell_error(struct state *state, const struct clinch_error *err, const struct serve_hooks *hooks)
+{
+	if (err->code && strcmp(err->text, state->last_error) != 0)
+		event_say(hooks, SERVE_REFRESH_FAILED, SERVE_WARNING, "%s; what was in use stays", err->text);
+	memcpy(state->last_error, err->text, sizeof(state->last_error));
+}
+
+void state_refresh(struct state *state, int64_t now, const struct serve_hooks *hooks)
+{
+	struct clinch_error err = { .code = 0 };
+
+	if (clinch_stapler_refresh(state->stapler, now, &err) == 0 && state->waiting)
+		(void)clinch_stapler_refresh(state->waiting, now, &err); /* it is in err */
+	tell_error(state, &err, hooks);
+	for (unsigned i = 0; i < state->n_certificates; i++) {
+		struct look look = { .certificate = &state->certificate[i], .hooks = hooks };
+
+		if (clinch_stapler_state(look.certificate->where, look.certificate->index, now, &look.now) < 0)
+			continue;
+		tell_identity(&look);
+		tell_staple(&look);
+		if (look.certificate->waits)
+			end_waiting(state, &look);
+	}
+}
+
+unsigned state_missing(const struct state *state, int64_t now)
+{
+	unsigned missing = 0;
+
+	for (unsigned i = 0; i < state->n_certificates; i++) {
+		const struct certificate *certificate = &state->certificate[i];
+		struct clinch_stapler_state at;
+
+		if (clinch_stapler_state(certificate->where, certificate->index, now, &at) == 0)
+			missing += has_staple_to_come(certificate, &at) && !at.is_stapled;
+	}
+	return missing;
+}
