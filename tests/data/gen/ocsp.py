@@ -37,6 +37,11 @@ def extension(text):
     return der.extension("extension", dotted, bytes.fromhex(value), critical)
 
 
+def many(text):
+    """many:N, each with an OID of its own that means nothing"""
+    return [der.extension("extension", f"{x509.PRIVATE_OID}.{i}", b"\x05\0") for i in range(int(text.partition(":")[2]))]
+
+
 def digest(hash_name, message):
     return hashlib.new(hash_name, message).digest()
 
@@ -71,7 +76,8 @@ def cert_status(entry):
 def extension_list(label, number, texts):
     if not texts:
         return []
-    return [der.context(label, number, der.seq(label + ".list", *[extension(t) for t in texts]))]
+    nodes = [node for text in texts for node in (many(text) if text.startswith("many:") else [extension(text)])]
+    return [der.context(label, number, der.seq(label + ".list", *nodes))]
 
 
 def single_response(number, entry, world):
