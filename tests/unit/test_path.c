@@ -321,24 +321,42 @@ static void must_staple_of_the_ca_binds_what_is_below_it(void **state)
 	gnutls_x509_crt_deinit(same_leaf);
 }
 
-/* What GnuTLS reads and we do not (here: one extension twice, RFC 5280 4.2) is not judged by GnuTLS's word alone. */
-static void a_certificate_that_is_not_strict_der_is_not_good(void **state)
+/* A name that is nested deeper than anybody's: GnuTLS does not look into it. */
+static struct blob leaf_with_a_bottomless_name(void)
+{
+	struct blob value = BLOB_NONE,
+		    validity = SEQ(tlv(0x17, blob_text("260101000000Z")), tlv(0x17, blob_text("270101000000Z")));
+	for (unsigned i = 0; i < 20; i++)
+		value = tlv(0x30, value);
+	struct blob tbs =
+		SEQ(blob_hex("a003020102"), blob_hex("020105"), algorithm_of(ECDSA_SHA256), common_name("Test Intermediate"),
+		    validity, SEQ(SET_OF(SEQ(oid(X_MADE_UP), value))), key_spki(KEY_LEAF));
+	return SEQ(tbs, algorithm_of(ECDSA_SHA256), bits(sign(KEY_DELEGATE, ECDSA_SHA256, tbs)));
+}
+
+/* What GnuTLS reads and we do not is not good on GnuTLS's word alone. */
+static void a_certificate_that_we_cannot_read_is_not_good(void **state)
 {
 	(void)state;
-	struct blob twice = extension(X_MADE_UP, -1, null_value()), der = leaf_below(CAT(twice, twice));
-	gnutls_x509_crt_t odd;
-	const gnutls_datum_t datum = blob_datum(der);
-	assert_int_equal(gnutls_x509_crt_init(&odd), 0);
-	int rc = gnutls_x509_crt_import(odd, &datum, GNUTLS_X509_FMT_DER);
-	if (rc < 0) { /* GnuTLS 3.8 refuses it too: the peer's bytes are still what is judged */
-		fake.n = 0;
-	} else {
-		say(intermediate, root, 0);
-		say(odd, intermediate, 0);
-	}
-	fake.peer = datum;
-	expect("an extension twice", CLINCH_REASON_ISSUER_UNPREPARED);
+	struct blob der = leaf_with_a_bottomless_name();
+	gnutls_x509_crt_t odd = import_cert(der);
+	fake.peer = blob_datum(der);
+	say(intermediate, root, 0);
+	say(odd, intermediate, 0);
+	expect("a bottomless name", CLINCH_REASON_ISSUER_UNPREPARED);
 	gnutls_x509_crt_deinit(odd);
+}
+
+/* GnuTLS calls nobody back for a certificate that is on its list of distrusted ones. */
+static void silence_is_not_good(void **state)
+{
+	(void)state;
+	expect("nothing was said of anything", CLINCH_REASON_PATH_OTHER);
+	fake.status = INVALID | GNUTLS_CERT_REVOKED;
+	expect("a distrusted certificate", CLINCH_REASON_PATH_DISTRUSTED);
+	say(intermediate, root, 0);
+	fake.status = 0;
+	expect("nothing was said of the leaf", CLINCH_REASON_PATH_OTHER);
 }
 
 static void a_path_has_sixteen_members_at_most(void **state)
@@ -381,7 +399,8 @@ int main(void)
 		IN_WORLD(a_crl_is_judged_at_the_same_instant),
 		IN_WORLD(the_last_word_on_a_certificate_counts),
 		IN_WORLD(must_staple_of_the_ca_binds_what_is_below_it),
-		IN_WORLD(a_certificate_that_is_not_strict_der_is_not_good),
+		IN_WORLD(a_certificate_that_we_cannot_read_is_not_good),
+		IN_WORLD(silence_is_not_good),
 		IN_WORLD(a_path_has_sixteen_members_at_most),
 	};
 	return cmocka_run_group_tests_name("path", tests, NULL, NULL);
