@@ -388,6 +388,15 @@ def refuses_wrong_usage():
 
 
 @case
+def clinch_keep_says_what_it_is():
+    keep = build_path("clinch-keep")
+    expect_match(r"^clinch-keep [0-9.]+$", run([keep, "--version"]).out, "version")
+    expect_in("fetch", run([keep, "--help"]).out, "help")
+    expect_equal(run([keep]).rc, EXIT_USAGE, "exit status")
+    expect_equal(run([keep, "no-such-command"]).rc, EXIT_USAGE, "exit status")
+
+
+@case
 def shows_help():
     result = fetch("--help")
     expect_exit(result, EXIT_GOOD)

@@ -74,8 +74,28 @@ def add_for(kind, scene):
         expect_equal((result.json["method"], staple["cert_id_hash"]), ("GET", "sha1"), "the report")
         expect_in("verify", result.json["phase"], "phase")
 
+    def believes_a_signer_that_is_trusted_by_option():
+        stranger = scene.pki.delegate(issuer=scene.pki.root, label="outside")
+        url = scene.responder(stranger)
+        result, _, out = report(url, scene.good)
+        expect_exit(result, EXIT_NOT_BELIEVED)
+        expect_equal((result.json["reason"], os.path.exists(out)), ("delegate-issuer", False), "reason, and whether it was written")
+        result, staple, _ = report(url, scene.good, "--trust-signer", stranger.cert_file)
+        expect_exit(result, EXIT_GOOD)
+        expect_in("trusted-signer", [finding["id"] for finding in staple["findings"]], "findings")
+
+    def believes_sha1_only_when_it_is_allowed():
+        url = scene.responder(None, "-rmd", "sha1")
+        result, _, _ = report(url, scene.good)
+        expect_exit(result, EXIT_NOT_BELIEVED)
+        expect_equal(result.json["reason"], "signature-weak", "reason")
+        result, staple, _ = report(url, scene.good, "--allow-sha1")
+        expect_exit(result, EXIT_GOOD)
+        expect_in("signature-sha1", [finding["id"] for finding in staple["findings"]], "findings")
+
     for fn in (judges_good_revoked_and_unknown, believes_a_delegate, refuses_a_signer_without_the_purpose, gets_its_nonce_back,
-               asks_by_post_with_sha512, asks_by_get):
+               asks_by_post_with_sha512, asks_by_get, believes_a_signer_that_is_trusted_by_option,
+               believes_sha1_only_when_it_is_allowed):
         add_case(f"{fn.__name__} with {kind}", fn)
 
 
