@@ -75,6 +75,11 @@ const char *check_socket_path(const char *text)
 	return strlen(text) >= sizeof(address->sun_path) ? "is too long for a Unix socket (107 bytes at most)" : NULL;
 }
 
+const char *check_socket_or_none(const char *text)
+{
+	return strcmp(text, "none") ? check_socket_path(text) : NULL;
+}
+
 /* Only what is plainly no URL: the fetcher has the last word. */
 const char *check_url(const char *text)
 {

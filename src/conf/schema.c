@@ -209,8 +209,8 @@ static bool output_finish(void *base, uint64_t given, struct conf_wrong *wrong)
 }
 
 static const struct conf_key keep_keys[] = {
-	{ "socket", CONF_TEXT, AT(conf, socket), .check = check_socket_path, .preset = CONF_SOCKET,
-	  .help = "for clinch status and clinch put; its mode is 0660" },
+	{ "socket", CONF_TEXT, AT(conf, socket), .check = check_socket_or_none, .preset = CONF_SOCKET,
+	  .help = "for clinch status and clinch put; its mode is 0660; none: there is none" },
 	{ "issuers", CONF_TEXT, AT(conf, keep.issuers), .check = check_path, .example = "/etc/clinch/issuers.d",
 	  .help = "a file or directory of issuers, for chain files that are without" },
 	{ "ready_timeout", CONF_DURATION, AT(conf, keep.ready_timeout_ms), .min = 1, .max = H, .preset = "10s",
@@ -223,7 +223,17 @@ static const struct conf_key keep_keys[] = {
 	  .help = "how other servers get them, each with one of der, pem, haproxy and run" },
 	{ 0 },
 };
-static const struct conf_table keep_table = { "keep", keep_keys };
+static bool keep_finish(void *base, uint64_t given, struct conf_wrong *wrong)
+{
+	struct conf *conf = base;
+
+	(void)given;
+	(void)wrong;
+	if (!strcmp(conf->socket, "none"))
+		conf->socket = NULL;
+	return true;
+}
+static const struct conf_table keep_table = { "keep", keep_keys, .finish = keep_finish };
 
 /* ---- serve ---- */
 

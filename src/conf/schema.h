@@ -77,7 +77,7 @@ const char *conf_duration_text(char out[24], int64_t ms);
 const char *conf_size_text(char out[24], int64_t bytes);
 
 /* ---- check.c ---- */
-conf_check check_path, check_pattern, check_file_template, check_socket_path, check_url, check_proxy, check_listen,
-	check_metrics_listen, check_backend, check_key, check_alpn, check_word, check_argument;
+conf_check check_path, check_pattern, check_file_template, check_socket_path, check_socket_or_none, check_url, check_proxy,
+	check_listen, check_metrics_listen, check_backend, check_key, check_alpn, check_word, check_argument;
 
 #endif

@@ -15,9 +15,10 @@ FORMS = {
     "verify": ["--cert", "--issuer", "--at", "--max-age", "--allow-sha1", "--trust-signer", "--json", "--format", "--skew"],
     "show": ["--json", "--format"],
     "fetch": ["--issuer", "--url", "--nonce", "-o"],
+    "serve": ["-c", "--listen", "--backend", "--cert", "--key", "--store", "--responder", "--ready-file", "--user", "--allow-root"],
     "completion": [],
 }
-OPERANDS = {"check": "HOST[:PORT]...", "verify": "RESPONSE.der|-", "show": "FILE|-", "fetch": "CHAIN.pem",
+OPERANDS = {"check": "HOST[:PORT]...", "verify": "RESPONSE.der|-", "show": "FILE|-", "fetch": "CHAIN.pem", "serve": "",
             "completion": "bash|zsh|fish"}
 
 
@@ -26,7 +27,7 @@ def helps(command):
         for args in ([command, "--help"], ["help", command], [command, "-h"]):
             done = clinch(*args)
             expect_equal((done.rc, done.err), (0, ""), f"exit status and stderr\n{done}")
-            expect_match(rf"\AUsage: clinch {command} \[OPTION\]\.\.\. {re.escape(OPERANDS[command])}$", done.out, "the first line")
+            expect_match(rf"\AUsage: clinch {command} \[OPTION\]\.\.\.{re.escape((' ' + OPERANDS[command]).rstrip())}$", done.out, "the first line")
             for option in FORMS[command] + ["--help"]:
                 expect_match(rf"^ +(-\w, )?{option}\b", done.out, "options")
             long = [line for line in done.out.splitlines() if len(line) > 140]
