@@ -47,7 +47,7 @@ enum fetch_failure {
 	FETCH_TOO_LARGE,     /* the body or the header */
 	FETCH_REDIRECTED,    /* too often, or to where we do not go */
 	FETCH_CLIENT_ERROR,  /* HTTP 4xx, and anything else that is not 200 */
-	FETCH_SERVER_ERROR,  /* HTTP 5xx */
+	FETCH_SERVER_ERROR,  /* HTTP 5xx, 408 and 429 */
 	FETCH_TRY_LATER,     /* OCSP tryLater or internalError */
 	FETCH_NOT_BELIEVED,  /* see the verdict */
 	FETCH_SAID_UNKNOWN,  /* believed, and "unknown": no response to keep */

@@ -186,6 +186,12 @@ static void take_head(struct exchange *exchange)
 	outcome->skew_s = head->has_date ? head->date + head->age_s - (int64_t)time(NULL) : 0;
 }
 
+/* RFC 9110 15.5.9, RFC 6585 4: these two of the 4xx say "not now", and asking again by POST would be the opposite. */
+static bool is_passing(long status)
+{
+	return (status >= 500 && status <= 599) || status == 408 || status == 429;
+}
+
 void outcome_of_transfer(struct exchange *exchange, CURLcode code)
 {
 	struct fetch_outcome *outcome = &exchange->outcome;
@@ -209,6 +215,6 @@ void outcome_of_transfer(struct exchange *exchange, CURLcode code)
 	}
 	if (status == 200 || status == 203)
 		return;
-	outcome->failure = status >= 500 && status <= 599 ? FETCH_SERVER_ERROR : FETCH_CLIENT_ERROR;
+	outcome->failure = is_passing(status) ? FETCH_SERVER_ERROR : FETCH_CLIENT_ERROR;
 	snprintf(outcome->text, sizeof(outcome->text), "HTTP status %ld", status);
 }

@@ -95,13 +95,16 @@ void fetch_say_failure(const struct fetch_run *run, const char *what)
 {
 	const struct fetch_outcome *outcome = &run->outcome;
 	auto_buf text = { 0 };
+	char wait[TIME_SPAN_SIZE + 40] = "", span[TIME_SPAN_SIZE];
 	const char *step = next_step(run);
 	bool has_phase = outcome->phase != FETCH_NOWHERE;
 
 	detail(&text, run);
-	cli_say(run->self, "%s%s%s%s%s%.*s%s%s", what, outcome->url[0] ? outcome->url : run->name, ": ",
+	if (outcome->retry_after_s > 0 && fetch_failure_is_temporary(outcome->failure))
+		snprintf(wait, sizeof(wait), " (it asks to wait %s)", time_span(span, outcome->retry_after_s));
+	cli_say(run->self, "%s%s: %s%s%.*s%s%s%s", what, outcome->url[0] ? outcome->url : run->name,
 		has_phase ? fetch_phase_name(outcome->phase) : "", has_phase ? ": " : "", (int)text.len,
-		text.len ? (char *)text.data : "", step ? "; " : "", step ? step : "");
+		text.len ? (char *)text.data : "", step ? "; " : "", step ? step : "", wait);
 }
 
 void fetch_say_attempt(const struct fetch_run *run, const struct fetch_event *event)

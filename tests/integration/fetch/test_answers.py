@@ -45,6 +45,8 @@ ANSWERS = [
     ("something that is not HTTP", raw(b"220 mail.example.org ESMTP\r\n"), [], EXIT_NOT_FOUND_OUT, "http: ", ["GET", "POST"]),
     ("status 404", answer(HTML, 404), [], EXIT_NOT_FOUND_OUT, "HTTP status 404", ["GET", "POST"]),
     ("status 500", answer(HTML, 500), [], EXIT_TEMPORARY, "HTTP status 500", ["GET"]),
+    ("status 429", answer(HTML, 429, ("Retry-After: 90",)), [], EXIT_TEMPORARY, "HTTP status 429; try again later (it asks to wait 1 min 30 s)",
+     ["GET"]),
     ("status 204", answer(b"", 204), [], EXIT_NOT_FOUND_OUT, "HTTP status 204", ["GET"]),
     ("a right body with status 500", answer(good, 500), [], EXIT_TEMPORARY, "HTTP status 500", ["GET"]),
     ("tryLater", answer(pki.error_response("TRY_LATER")), [], EXIT_TEMPORARY, "tryLater", ["GET"]),
