@@ -29,7 +29,8 @@ static atomic_long live;
 /*
  * Code that does not survive a refusal is spared: all of libtasn1, whose asn1_create_element() copies a tree node by node
  * without a look at what it got (its lib/structure.c), and two functions of GnuTLS 3.7.9: gnutls_x509_dn_init() writes
- * through NULL (lib/x509/x509_dn.c), gnutls_ocsp_resp_get_certs() frees a certificate twice (lib/x509/ocsp.c).
+ * through NULL (lib/x509/x509_dn.c), gnutls_ocsp_resp_get_certs() goes on with what a failed gnutls_realloc_fast() has freed
+ * (lib/x509/ocsp.c).
  */
 static const char *const spared[] = { "gnutls_x509_dn_init", "gnutls_ocsp_resp_get_certs" };
 static const char *spared_from, *spared_to;
