@@ -15,6 +15,9 @@ ALLOWED = {
     ("keep", "fetch/"),  # clinch-keep is the process that fetches
     ("keep", "cli/cli.h"),  # clinch-keep has a main() of its own: the options and exit statuses are the command's
     ("keep", "cli/fetch_options.h"),
+    ("keep", "cli/keep_options.h"),
+    ("keep", "cli/daemon.h"),
+    ("keep", "conf/"),  # and reads its own configuration
     ("keep", "report/"),  # what fetch found is said as the other commands say it
     ("probe", "fetch/address.h"),  # the same rules for what is an address, whoever connects
 }
