@@ -56,6 +56,8 @@ int cli_finish(int status);
 
 /* Where clinch-keep is: beside this executable when that is a build tree, else in libexecdir. False: `size` is too small. */
 bool cli_keep_path(char *out, size_t size);
+/* A command's run(): clinch-keep takes the place of this process, with the same command and arguments. */
+int cli_exec_keep(int argc, char **argv, const struct cli_command *self);
 
 /* On stderr: "clinch <command>: <sentence>". Return EXIT_USAGE after the first, with a hint at --help. */
 int cli_usage(const struct cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

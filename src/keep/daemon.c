@@ -217,7 +217,7 @@ static int open_parts(struct keep_daemon *daemon, struct clinch_error *err)
 			 daemon, err);
 	if (rc == 0 && conf->metrics.listen && !daemon->set.once)
 		rc = metrics_new(&daemon->metrics, &daemon->loop, daemon->keeper, daemon->outlets, conf->metrics.listen,
-				 conf->metrics.each, err);
+				 conf->metrics.per_certificate, err);
 	if (rc == 0 && conf->socket && !daemon->set.once)
 		rc = keep_socket_new(&daemon->socket, &daemon->loop, daemon->keeper, daemon->outlets, conf->socket, err);
 	return rc == 0 ? keeper_start(daemon->keeper, err) : rc;

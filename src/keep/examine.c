@@ -35,9 +35,17 @@ static void note(const struct reading *r, const struct member *m, enum keep_leve
 		    what);
 }
 
+static const struct keep_source *source_of(const struct keeper *keeper, const struct keep_file *file)
+{
+	return file->source < keeper->conf->n_sources ? &keeper->conf->source[file->source] : NULL;
+}
+
+/* The configured one is the leaf's; a CA's certificate has its own. */
 static const char *responder_of(const struct reading *r, const struct member *m)
 {
-	return m == r->member ? r->keeper->conf->source[r->file->source].responder : NULL;
+	const struct keep_source *source = source_of(r->keeper, r->file);
+
+	return source && m == r->member ? source->responder : NULL;
 }
 
 /* No staple is a normal state: said once for a leaf, when its file is read, and not at all for a CA. */
@@ -269,7 +277,7 @@ void examine_file(struct keeper *keeper, struct keep_file *file)
 
 const struct keep_source *row_source(const struct keeper *keeper, const struct keep_row *row)
 {
-	return row->places ? &keeper->conf->source[row->places->file->source] : NULL;
+	return row->places ? source_of(keeper, row->places->file) : NULL;
 }
 
 static int subject_in(const struct keep_row *row, const struct keep_place *place, clinch_subject_t **out,

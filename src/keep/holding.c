@@ -306,6 +306,7 @@ static void reopen(struct keeper *keeper)
 	stat(keeper->conf->store, &keeper->store_is);
 	tell_notice(keeper, KEEP_WARNING, NULL, keeper->conf->store,
 		    "was removed, and is made anew: what memory holds is written again, the rest is fetched again");
+	holding_watch(keeper);
 	start_over(keeper);
 }
 
@@ -321,8 +322,9 @@ static bool has_file(const struct keeper *keeper, const struct keep_row *row)
 	return access(path, F_OK) == 0 || errno != ENOENT;
 }
 
-void holding_look_for_losses(struct keeper *keeper)
+static void look_for_losses(struct keeper *keeper)
 {
+	keeper->may_have_lost = false;
 	for (struct keep_row *row = NULL; (row = rows_next(&keeper->rows, row));) {
 		if (row->life.this_update == 0 || row->unsaved || has_file(keeper, row))
 			continue;
@@ -338,10 +340,33 @@ void holding_look_for_losses(struct keeper *keeper)
 	}
 }
 
+static void on_news(enum watches_news news, void *user)
+{
+	struct keeper *keeper = user;
+
+	(void)news;
+	keeper->may_have_lost = true;
+}
+
+void holding_watch(struct keeper *keeper)
+{
+	watches_free(keeper->store_watches);
+	keeper->store_watches = watches_new(keeper->loop, WATCHES_REMOVED, on_news, keeper);
+	if (keeper->store_watches && !watches_add(keeper->store_watches, keeper->conf->store))
+		return; /* then the loss of the directory as a whole is seen, and that of a file at the next fetch */
+}
+
+void holding_stop(struct keeper *keeper)
+{
+	watches_free(TAKE(keeper->store_watches));
+}
+
 void holding_tick(struct keeper *keeper)
 {
 	if (!is_there(keeper))
 		reopen(keeper);
+	if (keeper->may_have_lost)
+		look_for_losses(keeper);
 	if (keeper->unsaved)
 		rescue_all(keeper);
 }

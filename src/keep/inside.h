@@ -33,6 +33,8 @@ struct keep_file {
 	char path[];
 };
 
+#define NO_SOURCE UINT32_MAX
+
 struct keep_files { /* by path */
 	struct keep_file **bucket;
 	size_t n_buckets, n;
@@ -67,8 +69,9 @@ enum keep_timer {
 
 struct keeper {
 	uv_loop_t *loop;
-	const struct keep_conf *conf;
-	struct clinch_policy policy; /* of the configuration, with the signers */
+	struct keep_conf own_conf;
+	const struct keep_conf *conf; /* that */
+	struct clinch_policy policy;  /* of the configuration, with the signers */
 	clinch_signers_t *signers;
 	struct {
 		keep_listener *call;
@@ -112,9 +115,10 @@ struct keeper {
 	struct stat store_is; /* when it was opened */
 	bool store_works;     /* else it was said */
 	bool unsynced;        /* taken since the last sync */
-	bool retry_soon;      /* something was lost from it that memory has */
+	bool may_have_lost;   /* a file of it was removed */
 	size_t held_bytes;    /* of responses that are in the store too */
 	size_t unsaved;       /* rows whose response is in memory alone */
+	struct watches *store_watches;
 	struct sweep *sweep;
 };
 
@@ -136,6 +140,7 @@ void scan_soon(struct keeper *keeper);     /* something changed */
 void scan_all_anew(struct keeper *keeper); /* each file is read again, whether it changed or not */
 void scan_again_where_issuers_lack(struct keeper *keeper);
 void scan_open(struct keeper *keeper);
+void scan_restart(struct keeper *keeper); /* under another configuration */
 void scan_close(struct keeper *keeper);
 void scan_done(struct keeper *keeper);
 void places_drop(struct keeper *keeper, struct keep_file *file);
@@ -178,7 +183,8 @@ int holding_offer(struct keeper *keeper, struct keep_row *row, const clinch_subj
 void holding_drop(struct keeper *keeper, struct keep_row *row); /* from memory */
 void holding_sync(struct keeper *keeper);
 void holding_tick(struct keeper *keeper);
-void holding_look_for_losses(struct keeper *keeper);
+void holding_watch(struct keeper *keeper);
+void holding_stop(struct keeper *keeper);
 void holding_judge_state(struct keeper *keeper, struct keep_row *row, int64_t now);
 void holding_close(struct keeper *keeper);
 

@@ -22,6 +22,6 @@
 
 #include "cli/cli.h"
 
-extern const struct cli_command keep_fetch;
+extern const struct cli_command keep_fetch, keep_keep;
 
 #endif

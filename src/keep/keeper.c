@@ -148,7 +148,8 @@ int keeper_new(struct keeper **out, uv_loop_t *loop, const struct keep_conf *con
 	if (!keeper)
 		return error_set(err, CLINCH_E_MEMORY, "no memory for the keeper");
 	keeper->loop = loop;
-	keeper->conf = conf;
+	keeper->own_conf = *conf;
+	keeper->conf = &keeper->own_conf;
 	rc = open_all(keeper, err);
 	if (rc < 0) {
 		keeper->stopped = true;
@@ -207,6 +208,7 @@ int keeper_start(struct keeper *keeper, struct clinch_error *err)
 	uv_update_time(keeper->loop);
 	keeper->wall_then = keeper_now();
 	keeper->mono_then_ms = keeper_mono_ms(keeper);
+	holding_watch(keeper);
 	quests_load(keeper);
 	keeper_read_issuers(keeper);
 	scan_open(keeper);
@@ -220,12 +222,11 @@ int keeper_reload(struct keeper *keeper, const struct keep_conf *conf, struct cl
 	if (strcmp(conf->store, keeper->conf->store) != 0)
 		return error_set(err, CLINCH_E_ARGUMENT, "store: %s is in use; another one, %s, takes a restart",
 				 keeper->conf->store, conf->store);
-	keeper->conf = conf;
+	keeper->own_conf = *conf;
 	use_policy(keeper, conf);
 	keeper_read_issuers(keeper);
 	scan_close(keeper);
-	scan_open(keeper);
-	scan_all_anew(keeper);
+	scan_restart(keeper);
 	return 0;
 }
 
@@ -274,6 +275,7 @@ void keeper_stop(struct keeper *keeper)
 	quests_done(keeper);
 	attempts_stop(keeper);
 	scan_close(keeper);
+	holding_stop(keeper);
 	for (int i = 0; i < TIMERS; i++)
 		uv_close((uv_handle_t *)&keeper->timer[i], NULL);
 }

@@ -31,7 +31,7 @@ struct keep_conf {
 };
 
 /*
- * `conf` and what it leads to must live until keeper_free(), or until keeper_reload() has taken another one. Opens the store
+ * What `conf` leads to must live until keeper_free(), or until keeper_reload() has taken another one. Opens the store
  * for writing: CLINCH_E_ARGUMENT names the pid of a keeper that has it. No event yet.
  */
 int keeper_new(struct keeper **out, uv_loop_t *loop, const struct keep_conf *conf, struct clinch_error *err);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct cli_command *const commands[] = { &keep_fetch };
+static const struct cli_command *const commands[] = { &keep_fetch, &keep_keep };
 
 static const struct cli_option no_options[] = { { 0 } };
 static const struct cli_command front = { .name = "", .summary = "", .operands = "", .options = no_options };
@@ -20,7 +20,7 @@ static int help(void)
 static int run(int argc, char **argv)
 {
 	if (argc < 2)
-		return cli_usage(&front, "clinch-keep: which command? fetch");
+		return cli_usage(&front, "clinch-keep: which command? fetch or keep");
 	if (strcmp(argv[1], "--help") == 0)
 		return help();
 	if (strcmp(argv[1], "--version") == 0) {

@@ -375,15 +375,33 @@ static void on_news(enum watches_news news, void *user)
 	scan_soon(keeper);
 }
 
-void scan_open(struct keeper *keeper)
+static void open_watches(struct keeper *keeper)
 {
-	keeper->watches = watches_new(keeper->loop, on_news, keeper);
+	keeper->watches = watches_new(keeper->loop, WATCHES_ALL, on_news, keeper);
 	if (!keeper->watches)
 		tell_notice(keeper, KEEP_WARNING, NULL, NULL,
 			    "files cannot be watched (%s); changes are found by looking every rescan", strerror(errno));
 	keeper->watch_trouble = !keeper->watches;
 	keeper->full_due_ms = 0;
+}
+
+void scan_open(struct keeper *keeper)
+{
+	open_watches(keeper);
 	keeper_timer(keeper, TIMER_SCAN, 0, on_scan);
+}
+
+/* At once as far as paths go, so that no file is left with an entry of the old configuration. */
+void scan_restart(struct keeper *keeper)
+{
+	for (size_t i = 0; i < keeper->files.n_buckets; i++)
+		for (struct keep_file *file = keeper->files.bucket[i]; file; file = file->next) {
+			file->source = NO_SOURCE;
+			file->seen = 0;
+		}
+	open_watches(keeper);
+	keeper->scanning = false;
+	on_scan(&keeper->timer[TIMER_SCAN]);
 }
 
 void scan_close(struct keeper *keeper)

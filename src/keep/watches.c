@@ -7,13 +7,16 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#define MASK                                                                                                                \
-	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | \
-	 IN_ONLYDIR)
+static const uint32_t masks[] = {
+	[WATCHES_ALL] = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF |
+			IN_MOVE_SELF,
+	[WATCHES_REMOVED] = IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF,
+};
 
 struct watches {
 	uv_poll_t poll; /* first: libuv hands it back */
 	int fd;
+	uint32_t mask;
 	watches_told *told;
 	void *user;
 	char last[PATH_MAX]; /* the directory of the file before: mostly the next one's too */
@@ -28,7 +31,7 @@ static bool read_some(struct watches *watches, bool *changed, bool *overflowed)
 		const struct inotify_event *event = (void *)at;
 		if (event->mask & IN_Q_OVERFLOW)
 			*overflowed = true;
-		else if (event->mask & (MASK | IN_UNMOUNT))
+		else if (event->mask & (watches->mask | IN_UNMOUNT))
 			*changed = true;
 		at += sizeof(*event) + event->len;
 	}
@@ -51,7 +54,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		watches->told(WATCHES_CHANGED, watches->user);
 }
 
-struct watches *watches_new(uv_loop_t *loop, watches_told *told, void *user)
+struct watches *watches_new(uv_loop_t *loop, enum watches_what what, watches_told *told, void *user)
 {
 	struct watches *watches = calloc(1, sizeof(*watches));
 
@@ -64,6 +67,7 @@ struct watches *watches_new(uv_loop_t *loop, watches_told *told, void *user)
 		free(watches);
 		return NULL;
 	}
+	watches->mask = masks[what];
 	watches->told = told;
 	watches->user = user;
 	uv_poll_start(&watches->poll, UV_READABLE, on_readable);
@@ -98,7 +102,7 @@ bool watches_add(struct watches *watches, const char *dir)
 		return false;
 	}
 	memcpy(path, dir, strlen(dir) + 1);
-	while (inotify_add_watch(watches->fd, path, MASK) < 0) {
+	while (inotify_add_watch(watches->fd, path, watches->mask | IN_ONLYDIR) < 0) {
 		if ((errno != ENOENT && errno != ENOTDIR) || !up(path))
 			return false;
 	}
