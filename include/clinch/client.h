@@ -3,9 +3,9 @@
  * The client half: attach before the handshake, read the report after it. Nothing to free.
  *
  *	clinch_client_attach(session, "mail.example.org", NULL);
- *	... gnutls_handshake() until it is done ...
+ *	... rc = gnutls_handshake(session) until it is done ...
  *	report = clinch_client_report(session);
- *	if (!report || !report->accepted)
+ *	if (rc < 0 || !report || !report->accepted)
  *		... close, send no application data ...
  *
  * The handshake breaks off by itself when the report is not accepted (GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR), after the
@@ -28,10 +28,11 @@ struct clinch_member {
 	gnutls_datum_t staple;         /* as the peer sent it, believed or not; empty: none */
 	struct clinch_verdict verdict; /* MISSING: none was sent */
 	clinch_response_t *response;   /* the staple, when it is believed and fresh; NULL otherwise. The report's */
+	uintptr_t reserved[2];         /* 0 */
 };
 
 struct clinch_report {
-	bool accepted;                /* the one thing to ask */
+	bool accepted;                /* the one thing to ask, once gnutls_handshake() has returned 0 */
 	bool resumed;                 /* judged again: the certificates and staples are those of the first session */
 	int reason;                   /* enum clinch_reason: why it is (not) accepted */
 	unsigned path_status;         /* gnutls_certificate_status_t as GnuTLS gave it, its own staple check included */

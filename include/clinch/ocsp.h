@@ -37,9 +37,10 @@ enum clinch_status {
 /* Why: one constant CLINCH_REASON_<ROW> for each row of the table in clinch-reasons(7). Zero is "nothing was judged". */
 enum clinch_reason {
 #define REASON(id, name, status, text, source) CLINCH_REASON_##id,
+#define REASON_FROM(number) CLINCH_REASON_FROM_##number = (number)-1, /* the next row has this number */
 #include <clinch/reasons.def>
 #undef REASON
-	CLINCH_REASON_COUNT
+	CLINCH_REASON_COUNT /* numbers are below it, with gaps between the groups */
 };
 
 /* Accepted, but worth saying: CLINCH_FINDING_<ROW> is a bit number in clinch_verdict.findings. */
@@ -62,6 +63,7 @@ struct clinch_verdict {
 	int64_t revoked_at;  /* 0: not revoked */
 	int revocation_reason; /* RFC 5280 5.3.1, -1: none given */
 	uint64_t findings;     /* bit set over enum clinch_finding */
+	uint64_t reserved[2];  /* room for later fields; 0 */
 };
 
 CLINCH_API const char *clinch_status_name(enum clinch_status status); /* "good"; static */
@@ -97,6 +99,7 @@ struct clinch_policy {
 	/* The DER of a certificate that may sign for this issuer too (RFC 6960 4.2.2.2 (1)). Its path is the caller's to
 	 * judge, its end counts. clinch_verify() only. */
 	const gnutls_datum_t *trusted;
+	uintptr_t reserved[4]; /* 0 */
 };
 
 /* ---- the subject ---- */

@@ -41,6 +41,7 @@ struct clinch_stapler_options {
 	bool drop_revoked; /* staple nothing when the staple says "revoked"; the default is to send it: it is the truth */
 	bool refuse_unstapled;       /* fail the handshake of a must-staple certificate that has no staple */
 	struct clinch_policy policy; /* skew_s, undated_age_s, max_len, allow_sha1_signature */
+	uintptr_t reserved[4];       /* 0 */
 };
 
 /* `options` NULL: all defaults. A store directory that is not there yet is looked for again at each refresh. */
@@ -109,6 +110,7 @@ struct clinch_stapler_state {
 	bool must_staple, wants_staple; /* wants: it names an OCSP responder, or must staple */
 	bool is_stapled;                /* a session that began now would be given its staple */
 	struct clinch_verdict verdict;  /* of the leaf's staple; MISSING when there is none */
+	uintptr_t reserved[4];          /* 0 */
 };
 
 /* The i-th certificate; CLINCH_E_MISSING when there are no more. */

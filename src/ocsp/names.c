@@ -6,7 +6,7 @@ static const struct reason_row {
 	const char *name, *text, *source;
 	enum clinch_status status;
 } reasons[] = {
-#define REASON(id, name, status, text, source) { name, text, source, CLINCH_##status },
+#define REASON(id, name, status, text, source) [CLINCH_REASON_##id] = { name, text, source, CLINCH_##status },
 #include <clinch/reasons.def>
 #undef REASON
 };
@@ -21,10 +21,12 @@ static const struct finding_row {
 
 _Static_assert(CLINCH_FINDING_COUNT <= 64, "clinch_verdict.findings has 64 bits");
 
-/* What is out of range reads as the first row: "nothing was judged". */
+/* What is out of range, or between two groups, reads as the first row: "nothing was judged". */
 static const struct reason_row *reason_row(int reason)
 {
-	return &reasons[reason >= 0 && reason < CLINCH_REASON_COUNT ? reason : CLINCH_REASON_UNJUDGED];
+	bool is_one = reason >= 0 && reason < CLINCH_REASON_COUNT && reasons[reason].name;
+
+	return &reasons[is_one ? reason : CLINCH_REASON_UNJUDGED];
 }
 
 static const struct finding_row *finding_row(int finding)

@@ -2,6 +2,7 @@
 /* What all forms of a check's report say alike. */
 #include "base/cleanup.h"
 #include "base/time.h"
+#include "ocsp/names.h"
 #include "report/check.h"
 #include "report/exit.h"
 #include "x509/cert_view.h"
@@ -96,25 +97,15 @@ uint64_t check_response_findings(const struct check *check)
 
 /* ---- the verdict ---- */
 
-static enum clinch_status status_of(int reason)
-{
-	static const enum clinch_status statuses[CLINCH_REASON_COUNT] = {
-#define REASON(id, name, status, text, source) [CLINCH_REASON_##id] = CLINCH_##status,
-#include <clinch/reasons.def>
-#undef REASON
-	};
-
-	return reason >= 0 && reason < CLINCH_REASON_COUNT ? statuses[reason] : CLINCH_INVALID;
-}
-
 const char *check_verdict(const struct check *check)
 {
-	return check->trouble ? "error" : clinch_status_name(status_of(check->reason));
+	return check->trouble ? "error" : clinch_status_name(reason_status(check->reason));
 }
 
 int check_exit(const struct check *check)
 {
-	return check->trouble ? EXIT_NOT_FOUND_OUT : report_exit(check->accepted, check->reason, status_of(check->reason));
+	return check->trouble ? EXIT_NOT_FOUND_OUT
+			      : report_exit(check->accepted, check->reason, reason_status(check->reason));
 }
 
 const char *check_tls_version(const struct check *check)

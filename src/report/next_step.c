@@ -89,6 +89,8 @@ static const char *const next_steps[CLINCH_REASON_COUNT] = {
 	[CLINCH_REASON_PATH_MUST_STAPLE] = "have the certificate issued again with the TLS feature that its CA carries",
 	[CLINCH_REASON_PATH_PURPOSE] =
 		"use a certificate for TLS servers (extendedKeyUsage serverAuth); for clients, clientAuth",
+	[CLINCH_REASON_PATH_DISTRUSTED] =
+		"replace the certificate: this trust store distrusts it by name, or one that was sent with it",
 	[CLINCH_REASON_PATH_CRL] = "replace the certificate if the CRL revokes it; load a current CRL if it is out of date",
 	[CLINCH_REASON_PATH_OTHER] = FIX_CHAIN,
 	[CLINCH_REASON_ISSUER_UNPREPARED] = "look at the chain with clinch show; the CA has issued something unusual",

@@ -103,16 +103,19 @@ bool cert_view_extension(const struct cert_view *view, const void *oid, size_t o
 
 #define EXTENSION(view, name, out) cert_view_extension(view, OID_##name, sizeof(OID_##name) - 1, out)
 
+/* A list that cannot be read to its end might have asked for it. */
 bool cert_view_must_staple(const struct cert_view *view)
 {
 	struct der_extension extension;
 	struct der features;
 	int64_t feature;
 
-	if (!EXTENSION(view, TLS_FEATURE, &extension) || !der_take(&extension.value, DER_SEQUENCE, &features))
+	if (!EXTENSION(view, TLS_FEATURE, &extension))
 		return false;
-	while (der_take_small(&features, DER_INTEGER, &feature))
-		if (feature == 5)
+	if (!der_take(&extension.value, DER_SEQUENCE, &features) || !der_at_end(&extension.value))
+		return true;
+	while (!der_at_end(&features))
+		if (!der_take_small(&features, DER_INTEGER, &feature) || feature == 5)
 			return true;
 	return false;
 }

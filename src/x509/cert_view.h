@@ -24,8 +24,9 @@ bool cert_view_parse(struct cert_view *out, struct der in);
 /* The extension with this OID; false when there is none. The extensions were found well-formed and unique by parsing. */
 bool cert_view_extension(const struct cert_view *view, const void *oid, size_t oid_len, struct der_extension *out);
 
-bool cert_view_must_staple(const struct cert_view *view); /* TLS feature status_request(5), RFC 7633 */
-bool cert_view_is_ca(const struct cert_view *view);       /* basicConstraints cA */
+/* TLS feature status_request(5), RFC 7633; true for a list of features that cannot be read. */
+bool cert_view_must_staple(const struct cert_view *view);
+bool cert_view_is_ca(const struct cert_view *view); /* basicConstraints cA */
 bool cert_view_self_issued(const struct cert_view *view);
 
 /* The i-th URL under accessMethod `method` in authorityInfoAccess; false when there are no more. Not NUL-ended, not vetted.

@@ -189,11 +189,15 @@ static enum clinch_reason judge_dates(const struct path *path, int64_t now)
 }
 
 /*
- * Nothing was verified: GnuTLS found a certificate of the peer's on the trust list's list of distrusted ones, and looked no
- * further. Its REVOKED is not the staple's then.
+ * GnuTLS said nothing of the peer's own certificate. Where it found one of those that were sent on the trust list's list of
+ * distrusted ones, it looked no further: its REVOKED is not the staple's then.
  */
 static enum clinch_reason judge_unverified(unsigned status)
 {
+	enum clinch_reason reason = reason_of(status & ~(unsigned)(STAPLE_BITS | STAPLE_OR_CRL_BITS));
+
+	if (reason != CLINCH_REASON_GOOD)
+		return reason;
 	return status & GNUTLS_CERT_REVOKED ? CLINCH_REASON_PATH_DISTRUSTED : CLINCH_REASON_PATH_OTHER;
 }
 

@@ -21,15 +21,39 @@ static void assert_is_clause(const char *name, const char *text)
 	check(name, strchr(text, '\n') == NULL);
 }
 
+/* Numbers between two groups of rows are nobody's yet. */
+static bool is_gap(int reason)
+{
+	return reason != CLINCH_REASON_UNJUDGED && strcmp(clinch_reason_name(reason), "unjudged") == 0;
+}
+
+static void numbers_never_move(void **state)
+{
+	(void)state;
+	assert_int_equal(CLINCH_REASON_UNJUDGED, 0);
+	assert_int_equal(CLINCH_REASON_RESPONSE_EMPTY, 1);
+	assert_int_equal(CLINCH_REASON_SIGNER_UNKNOWN, 100);
+	assert_int_equal(CLINCH_REASON_SIGNATURE_UNKNOWN, 150);
+	assert_int_equal(CLINCH_REASON_CRITICAL_EXTENSION, 200);
+	assert_int_equal(CLINCH_REASON_NO_ENTRY, 250);
+	assert_int_equal(CLINCH_REASON_REVOKED, 300);
+	assert_int_equal(CLINCH_REASON_NO_STAPLE, 350);
+	assert_int_equal(CLINCH_REASON_NO_CERTIFICATE, 450);
+	assert_int_equal(CLINCH_REASON_INTERNAL, 500);
+	assert_true(is_gap(99));
+}
+
 static void each_reason_has_an_id_of_its_own_a_sentence_and_a_source(void **state)
 {
 	(void)state;
 	for (int i = 0; i < CLINCH_REASON_COUNT; i++) {
+		if (is_gap(i))
+			continue;
 		assert_is_id(clinch_reason_name(i));
 		assert_is_clause(clinch_reason_name(i), clinch_reason_text(i));
 		check(clinch_reason_name(i), strlen(clinch_reason_source(i)) > 5);
 		for (int j = 0; j < i; j++)
-			assert_string_not_equal(clinch_reason_name(i), clinch_reason_name(j));
+			assert_true(is_gap(j) || strcmp(clinch_reason_name(i), clinch_reason_name(j)) != 0);
 	}
 }
 
@@ -115,6 +139,7 @@ static void statuses_have_the_words_of_the_command(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(numbers_never_move),
 		T(each_reason_has_an_id_of_its_own_a_sentence_and_a_source),
 		T(each_finding_has_an_id_of_its_own_a_level_a_sentence_and_a_source),
 		T(ids_that_scripts_know_stay_as_they_are),

@@ -26,7 +26,7 @@ static const char *const keys[] = {
 static enum clinch_status status_of(int reason)
 {
 	static const enum clinch_status statuses[] = {
-#define REASON(id, name, status, text, source) CLINCH_##status,
+#define REASON(id, name, status, text, source) [CLINCH_REASON_##id] = CLINCH_##status,
 #include <clinch/reasons.def>
 #undef REASON
 	};
@@ -71,10 +71,18 @@ static bool is_printable_utf8(const struct buf *text)
 
 /* ---- every reason ---- */
 
+/* Numbers between two groups of rows are nobody's yet. */
+static bool is_gap(int reason)
+{
+	return reason != CLINCH_REASON_UNJUDGED && !strcmp(clinch_reason_name(reason), "unjudged");
+}
+
 static void every_reason_but_acceptance_has_a_next_step(void **state)
 {
 	(void)state;
 	for (int reason = 0; reason < CLINCH_REASON_COUNT; reason++) {
+		if (is_gap(reason))
+			continue;
 		bool accepted = reason == CLINCH_REASON_GOOD || reason == CLINCH_REASON_NO_STAPLE;
 
 		if ((report_next_step(reason) == NULL) != accepted)
@@ -88,6 +96,8 @@ static void every_reason_has_a_detail_for_bytes_of_every_kind(void **state)
 {
 	(void)state;
 	for (int reason = 0; reason < CLINCH_REASON_COUNT; reason++) {
+		if (is_gap(reason))
+			continue;
 		for (unsigned i = 0; i < SAMPLES; i++) {
 			struct clinch_verdict verdict = verdict_of(reason), bare = { .reason = reason };
 			auto_buf detail = { .max = 4096 };
@@ -105,6 +115,8 @@ static void every_reason_has_the_same_members_in_json(void **state)
 {
 	(void)state;
 	for (int reason = 0; reason < CLINCH_REASON_COUNT; reason++) {
+		if (is_gap(reason))
+			continue;
 		struct clinch_verdict verdict = verdict_of(reason);
 		json_t *json = report_staple_json(samples[2], NULL, &verdict, NOW);
 		const char *key;
@@ -127,6 +139,8 @@ static void every_reason_has_a_text_within_the_terminal(void **state)
 
 	(void)state;
 	for (int reason = 0; reason < CLINCH_REASON_COUNT; reason++) {
+		if (is_gap(reason))
+			continue;
 		struct clinch_verdict verdict = verdict_of(reason);
 		auto_buf text = { .max = 1 << 16 };
 
