@@ -108,6 +108,7 @@ def write_tls(folder, now):
     (folder / "key.pem").write_bytes(key.private_bytes(
         PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     (folder / "staple.der").write_bytes(response(leaf, authority.cert, authority.cert, authority.key, now))
+    (folder / "staple-ca.der").write_bytes(response(authority.cert, root.cert, root.cert, root.key, now))
 
 
 def make(folder):
