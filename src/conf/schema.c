@@ -154,7 +154,7 @@ static const struct conf_key output_keys[] = {
 	  .help = "leave the file, or remove it (not for nginx, hitch and exim)" },
 	{ "mode", CONF_MODE, AT(outlet_conf, mode), .preset = "0644", .help = "of the file" },
 	{ "after", CONF_DURATION, AT(outlet_conf, after_ms), .min = 1, .max = H, .preset = "5s",
-	  .help = "quiet time, then once for all that changed" },
+	  .help = "changes are gathered for so long, then one run is for all of them" },
 	{ "at_most_every", CONF_DURATION, AT(outlet_conf, at_most_every_ms), .min = 1, .max = D, .preset = "5m",
 	  .help = "between two runs; earlier only when a life would end before" },
 	{ "timeout", CONF_DURATION, AT(outlet_conf, timeout_ms), .min = 100, .max = H, .preset = "30s",
@@ -174,8 +174,13 @@ static const struct {
 	const char *key;
 	bool file, haproxy, run;
 } belongs[] = {
-	{ "chain", .file = true }, { "server", .file = true },       { "when_expired", .file = true },
-	{ "mode", .file = true },  { "at_most_every", .run = true }, { "timeout", .haproxy = true, .run = true },
+	{ "chain", .file = true },
+	{ "server", .file = true },
+	{ "when_expired", .file = true },
+	{ "mode", .file = true },
+	{ "after", .haproxy = true, .run = true },
+	{ "at_most_every", .run = true },
+	{ "timeout", .haproxy = true, .run = true },
 };
 
 static bool output_finish(void *base, uint64_t given, struct conf_wrong *wrong)

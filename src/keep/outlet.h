@@ -26,7 +26,7 @@ struct outlet_conf { /* one entry of keep.outputs; filled by src/conf with every
 	bool remove_expired; /* when_expired: remove */
 	enum outlet_server server;
 	unsigned mode;             /* of the file; 0644 */
-	uint32_t after_ms;         /* quiet time before anything is done, so that one run is for all that changed */
+	uint32_t after_ms;         /* RUN, HAPROXY: changes are gathered for so long */
 	uint32_t at_most_every_ms; /* RUN: earlier only when a life would end before */
 	uint32_t timeout_ms;       /* RUN, HAPROXY: for one run, one conversation */
 };
