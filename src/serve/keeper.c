@@ -116,8 +116,9 @@ static void become_keeper(const struct keeper_child *child, char *const argv[], 
 
 static pid_t spawn(const struct keeper_child *child)
 {
-	char name[] = "clinch-keep", command[] = "keep", option[] = "-c", path[32];
-	char *const argv[] = { name, command, option, path, NULL };
+	char name[] = "clinch-keep", command[] = "keep", option[] = "-c", path[32], root[] = "--allow-root";
+	/* Who we may be, it may be too. */
+	char *const argv[] = { name, command, option, path, geteuid() == 0 ? root : NULL, NULL };
 	sigset_t all, before;
 	pid_t parent = getpid(), pid;
 

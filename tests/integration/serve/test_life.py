@@ -1,0 +1,492 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The life of `clinch serve`: its child, its limits, reloads, its end, and what stays the same after ten thousand handshakes."""
+import os
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+
+from harness import build_path, case, clinch, expect, expect_equal, expect_in, expect_match, main, new_tempdir, run, skip, source_path, wait_for
+from scene import CLEAN, NOWHERE, Backend, Serve, Store, connect, context, echo, leaf, look, pki, plain
+
+sys.path.insert(0, source_path("tests", "integration", "fetch"))
+from responder import Responder, answer, hang  # noqa: E402
+
+
+def echoes(server, data=b"hello"):
+    with connect(server) as stream:
+        stream.sendall(data)
+        return stream.recv(len(data)) == data
+
+
+# --- the child --------------------------------------------------------------------------------------------------------------------
+
+
+@case
+def the_child_fetches_what_is_stapled_and_knows_no_key():
+    with Responder(answer(pki.response(leaf))) as responder, Serve("--responder", responder.url, store=Store(), keeper=True) as server:
+        expect(look(server.address).staple, "no staple was sent, although it was ready")
+        child = server.wait_event("keeper-started")[0]["pid"]
+        with open(f"/proc/{child}/cmdline", "rb") as f:
+            argv = f.read().split(b"\0")
+        expect_equal(argv[:3], [b"clinch-keep", b"keep", b"-c"], "the child's arguments")
+        with open(argv[3].decode().replace("self", str(child)), encoding="utf-8") as f:
+            told = f.read()
+        expect_in(leaf.chain_file, told, "the child's configuration")
+        expect(leaf.key_file not in told, f"the child is told of the key:\n{told}")
+        open_files = [os.readlink(f"/proc/{child}/fd/{fd}") for fd in os.listdir(f"/proc/{child}/fd")]
+        sockets_of_ours = {os.readlink(f"/proc/{server.process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{server.process.pid}/fd")}
+        shared = [f for f in open_files if f in sockets_of_ours and f.startswith("socket:")]
+        expect_equal(shared, [], "sockets that the child inherited")
+        server.stop_well()
+        expect(not os.path.exists(f"/proc/{child}"), "the child outlived its parent")
+
+
+@case
+def a_child_that_was_killed_is_started_again():
+    with Responder(answer(pki.response(leaf))) as responder, Serve("--responder", responder.url, store=Store(), keeper=True) as server:
+        first = server.wait_event("keeper-started")[0]["pid"]
+        os.kill(first, signal.SIGKILL)
+        server.wait_event("keeper-ended")
+        expect_in("signal 9", server.events("keeper-ended")[0]["text"], "why it ended")
+        expect(look(server.address).staple, "no staple without the child")
+        again = server.wait_event("keeper-started", 2)[1]["pid"]
+        server.store.drop(leaf)
+        wait_for(lambda: os.path.exists(f"/proc/{again}"), 5, "the new child")
+
+
+@case
+def a_child_does_not_outlive_a_parent_that_was_killed():
+    with Responder(answer(pki.response(leaf))) as responder, Serve("--responder", responder.url, store=Store(), keeper=True) as server:
+        child = server.wait_event("keeper-started")[0]["pid"]
+        os.kill(server.process.pid, signal.SIGKILL)
+        wait_for(lambda: not os.path.exists(f"/proc/{child}/fd") or not os.listdir(f"/proc/{child}/fd"), 10, "the child's end")
+
+
+@case
+def a_dead_responder_delays_it_by_ready_timeout_and_no_more():
+    with Responder(hang) as responder:
+        began = time.monotonic()
+        with Serve("--responder", responder.url, "--ready-timeout", 1, store=Store(), keeper=True) as server:
+            expect(0.9 <= time.monotonic() - began < 5, "ready-timeout was not kept")
+            expect_equal(look(server.address).staple, b"", "the staple")
+
+
+@case
+def what_is_held_is_stapled_at_the_first_handshake_after_a_restart():
+    with Responder(hang) as responder:
+        for _ in range(2):
+            began = time.monotonic()
+            with Serve("--responder", responder.url, "--ready-timeout", 30, store=Store(leaf), keeper=True) as server:
+                expect(time.monotonic() - began < 5, "it waited for the responder")
+                expect(look(server.address).staple, "no staple at the first handshake")
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------------------
+
+
+@case
+def a_silent_client_is_cut_off_and_an_idle_one_too():
+    with Backend(echo) as backend, Serve("--handshake-timeout", 1, "--idle-timeout", 1, backend=backend) as server:
+        began = time.monotonic()
+        with socket.create_connection(server.address, timeout=10) as silent:
+            expect_equal(silent.recv(10), b"", "what a silent client gets")
+            expect(0.8 < time.monotonic() - began < 4, f"the handshake's time-out took {time.monotonic() - began} s")
+        with connect(server) as idle:
+            for _ in range(4):  # not idle
+                time.sleep(0.4)
+                idle.sendall(b".")
+                expect_equal(idle.recv(1), b".", "the echo")
+            began = time.monotonic()
+            try:
+                idle.recv(1)
+            except (ssl.SSLError, OSError):
+                pass
+            expect(0.8 < time.monotonic() - began < 4, f"idle took {time.monotonic() - began} s")
+
+
+@case
+def a_client_that_drips_bytes_has_no_more_time_than_others():
+    with Serve("--handshake-timeout", 1) as server:
+        began = time.monotonic()
+        with socket.create_connection(server.address, timeout=10) as slow:
+            try:
+                slow.sendall(b"\x16\x03\x01\x02\x00\x01")
+                while time.monotonic() - began < 5:
+                    slow.sendall(b"\x00")
+                    time.sleep(0.05)
+            except OSError:
+                pass
+        expect(time.monotonic() - began < 4, "it was served for as long as it liked")
+
+
+@case
+def connections_above_the_limit_wait_for_their_turn():
+    with Backend(echo) as backend, Serve("--connections", 3, "--idle-timeout", 20, backend=backend) as server:
+        held = [connect(server) for _ in range(3)]
+        waiting = socket.create_connection(server.address, timeout=10)
+        waiting.settimeout(0.5)
+        wrapped = context().wrap_socket(waiting, server_hostname="www.example.org", do_handshake_on_connect=False)
+        try:
+            wrapped.do_handshake()
+            raise AssertionError("a fourth handshake was made")
+        except (TimeoutError, socket.timeout):
+            pass
+        expect_equal(len(server.wait_event("limit")), 1, "lines about it")
+        held.pop().close()
+        wrapped.settimeout(10)
+        wrapped.do_handshake()
+        wrapped.sendall(b"in")
+        expect_equal(wrapped.recv(2), b"in", "the echo")
+
+
+@case
+def a_backend_that_does_not_accept_has_its_time():
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(0)
+    address = listening.getsockname()
+    full = []
+    for _ in range(4):  # fills the queue: further ones are not answered
+        stuffing = socket.socket()
+        stuffing.setblocking(False)
+        stuffing.connect_ex(address)
+        full.append(stuffing)
+
+    class Stuck:
+        address = "127.0.0.1:%d" % listening.getsockname()[1]
+
+    with Serve("--connect-timeout", 1, backend=Stuck) as server:
+        began = time.monotonic()
+        stream = connect(server)
+        try:
+            stream.recv(10)
+        except (ssl.SSLError, OSError):
+            pass
+        expect(0.8 < time.monotonic() - began < 5, f"it took {time.monotonic() - began} s")
+        server.wait_event("backend-down")
+
+
+# --- reload -----------------------------------------------------------------------------------------------------------------------
+
+
+def configuration(store, backend, chains, more="", listen="127.0.0.1:0"):
+    path = os.path.join(new_tempdir(), "clinch.yaml")
+    write_configuration(path, store, backend, chains, more, listen)
+    return path
+
+
+def write_configuration(path, store, backend, chains, more="", listen="127.0.0.1:0"):
+    entries = "".join(f'    - {{ chain: "{c.chain_file}", key: "{c.key_file}" }}\n' for c in chains)
+    with open(path + ".new", "w", encoding="ascii") as f:
+        f.write(f"store: {store.dir}\nserve:\n  listen: [ \"{listen}\" ]\n  backend: {backend.address}\n  threads: 2\n"
+                f"  keeper: none\n  {more}\n  certificates:\n{entries}")
+    os.replace(path + ".new", path)
+
+
+@case
+def a_reload_under_load_loses_no_connection():
+    second = pki.leaf("www.example.org", label="reloaded", ocsp_url=NOWHERE)
+    store = Store(leaf, second)
+    over, served, failed = threading.Event(), [], []
+    with Backend(echo) as backend:
+        path = configuration(store, backend, [leaf])
+        with Serve(conf=path) as server:
+            def load():
+                while not over.is_set():
+                    try:
+                        served.append(echoes(server))
+                    except (OSError, ssl.SSLError) as error:
+                        failed.append(error)
+
+            held = connect(server)
+            clients = [threading.Thread(target=load, daemon=True) for _ in range(4)]
+            for client in clients:
+                client.start()
+            for i in range(20):
+                write_configuration(path, store, backend, [second if i % 2 == 0 else leaf])
+                server.hup()
+                server.wait_event("reloaded", i + 1)
+                before = len(served)
+                wait_for(lambda: failed or len(served) >= before + 4, 10, "clients to be served")
+            write_configuration(path, store, backend, [second])
+            server.hup()
+            server.wait_event("reloaded", 21)
+            over.set()
+            for client in clients:
+                client.join(10)
+            expect_equal(failed, [], "connections that failed")
+            expect(len(served) >= 80 and all(served), f"{len(served)} connections were served")
+            expect_equal(look(server.address).leaf, second.cert.serial_number, "the certificate in the end")
+            held.sendall(b"still here")
+            expect_equal(held.recv(20), b"still here", "the echo on the connection from before")
+            expect_equal(server.events("refresh-failed"), [], "trouble")
+
+
+@case
+def a_bad_configuration_keeps_the_old_one_and_says_so():
+    with Backend(echo) as backend:
+        store = Store(leaf)
+        path = configuration(store, backend, [leaf])
+        with Serve(conf=path) as server:
+            with open(path, "w", encoding="ascii") as f:
+                f.write("serve:\n  lisn: [ \"127.0.0.1:0\" ]\n")
+            server.hup()
+            expect_equal(len(server.wait_event("reload-failed", 1)), 1, "lines that say so")
+
+            class Missing:
+                chain_file, key_file = leaf.chain_file, "/nowhere/x.key"
+
+            write_configuration(path, store, backend, [Missing])
+            server.hup()
+            expect_in("/nowhere/x.key", server.wait_event("reload-failed", 2)[1]["text"], "what is said")
+            write_configuration(path, store, backend, [leaf], listen="127.0.0.1:1")
+            server.hup()
+            expect_in("listen", server.wait_event("reload-failed", 3)[2]["text"], "what is said")
+            expect(echoes(server), "the old configuration is gone")
+            write_configuration(path, store, backend, [leaf], more="alpn: [ h2 ]")
+            server.hup()
+            server.wait_event("reloaded")
+            with connect(server, alpn=["h2"]) as stream:
+                expect_equal(stream.selected_alpn_protocol(), "h2", "what the new configuration has")
+
+
+@case
+def a_reload_waits_for_the_new_certificates_staple():
+    fresh = pki.leaf("www.example.org", label="fresh", ocsp_url=NOWHERE)
+    with Backend(echo) as backend:
+        store = Store(leaf)
+        path = configuration(store, backend, [leaf])
+        with Serve(conf=path) as server:
+            write_configuration(path, store, backend, [fresh])
+            server.hup()
+            time.sleep(0.5)
+            seen = look(server.address)
+            expect_equal((seen.leaf, bool(seen.staple)), (leaf.cert.serial_number, True), "the certificate meanwhile")
+            store.put(fresh)
+            server.wait_event("reloaded")
+            wait_for(lambda: look(server.address).leaf == fresh.cert.serial_number, 5, "the new certificate")
+            expect(look(server.address).staple, "no staple of the new one")
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------------------
+
+
+@case
+def a_drain_ends_with_the_last_connection():
+    with Backend(echo) as backend, Serve("--drain-timeout", 20, backend=backend) as server:
+        held = connect(server)
+        server.terminate()
+        server.wait_event("draining")
+
+        def refused():
+            try:
+                socket.create_connection(server.address, timeout=2).close()
+                return False
+            except ConnectionRefusedError:
+                return True
+
+        wait_for(refused, 5, "new connections to be refused")
+        held.sendall(b"still here")
+        expect_equal(held.recv(20), b"still here", "the echo while it drains")
+        expect(server.process.running(), "it ended before its last connection")
+        held.close()
+        expect_equal(server.process.wait(5), 0, "exit status")
+
+
+@case
+def a_drain_ends_by_its_time_and_by_a_second_signal():
+    for options, signals in ((("--drain-timeout", 1), 1), (("--drain-timeout", 60), 2)):
+        with Backend(echo) as backend, Serve(*options, backend=backend) as server:
+            held = connect(server)
+            began = time.monotonic()
+            for i in range(signals):
+                server.terminate()
+                server.wait_event("draining")
+            expect_equal(server.process.wait(5), 0, "exit status")
+            expect(time.monotonic() - began < 5, "the drain took too long")
+            expect_equal(server.events("stopped")[0]["connections"], 1, "connections that were cut off")
+            held.close()
+
+
+@case
+def it_ends_when_told_to_before_it_was_ready():
+    with Serve("--ready-timeout", 60, store=Store(), wait=False) as server:
+        server.wait_event("notice", 0)
+        wait_for(lambda: os.path.exists(f"/proc/{server.process.pid}/task") and len(os.listdir(f"/proc/{server.process.pid}/task")) > 2, 5,
+                 "its threads")
+        server.stop_well()
+
+
+# --- who may start it, and how ----------------------------------------------------------------------------------------------------
+
+
+def arguments(*more):
+    return ["--listen", "127.0.0.1:0", "--backend", "127.0.0.1:9", "--cert", leaf.chain_file, "--key", leaf.key_file, "--store",
+            Store(leaf).dir, "--no-keeper", *more]
+
+
+@case
+def root_is_refused_without_a_user_or_the_word():
+    as_root = [] if os.geteuid() == 0 else ["unshare", "-r"]
+    if as_root and run([*as_root, "true"]).rc != 0:
+        skip("nobody here can be root: no user namespaces")
+    done = run([*as_root, build_path("clinch"), "serve", *arguments()], timeout=10)
+    expect_equal(done.rc, 2, f"exit status\n{done}")
+    expect_in("--allow-root", done.err, "what is said")
+    done = run([*as_root, build_path("clinch"), "serve", *arguments("--user", "no-such-user-here")], timeout=10)
+    expect_equal(done.rc, 2, f"exit status\n{done}")
+    expect_in("no-such-user-here", done.err, "what is said")
+
+
+@case
+def mistakes_end_it_with_2_and_name_the_thing():
+    key = pki.leaf("plain.example.org").key_file
+    for args, word in ((["--listen", "127.0.0.1:0"], "--backend"), (["--key", "x"], "--cert"),
+                       (arguments("--cert", "x"), "--key"), (arguments("--backend", "nowhere"), "nowhere"),
+                       (arguments("--priority", "NONSENSE"), "NONSENSE"), (arguments("-c", "x"), "--listen"),
+                       (arguments("--cert", leaf.chain_file, "--key", key), "key")):
+        done = clinch("serve", "--allow-root", *args, timeout=10)
+        expect_equal(done.rc, 2, f"exit status\n{done}")
+        expect_in(word, done.err, "what is said")
+
+
+@case
+def a_port_that_is_taken_is_said_also_when_another_clinch_has_it():
+    with Serve() as server:
+        done = clinch("serve", "--allow-root", *arguments("--listen", server.place), timeout=10)
+        expect_equal(done.rc, 1, f"exit status\n{done}")
+        expect_in(server.place, done.err, "what is said")
+
+
+@case
+def check_config_says_good_or_what_is_wrong():
+    with Backend(echo) as backend:
+        path = configuration(Store(leaf), backend, [leaf])
+        done = clinch("serve", "--check-config", "-c", path)
+        expect_equal(done.rc, 0, f"exit status\n{done}")
+        with open(path, "a", encoding="ascii") as f:
+            f.write("  nonsense: 1\n")
+        done = clinch("serve", "--check-config", "-c", path)
+        expect_equal(done.rc, 2, f"exit status\n{done}")
+        expect_match(r":\d+:\d+: .*nonsense", done.err, "what is said")
+
+
+@case
+def systemd_is_told():
+    path = os.path.join(new_tempdir(), "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.bind(path)
+        told.settimeout(10)
+        with Serve(env={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "2000000"}) as server:
+            lines = told.recv(1000).split(b"\n")
+            expect_in(b"READY=1", lines, "the first message")
+            expect_equal(told.recv(1000), b"WATCHDOG=1", "the next one")
+            server.hup()
+            words = set()
+            while not words & {b"READY=1"}:
+                words |= set(told.recv(1000).split(b"\n"))
+            expect_in(b"RELOADING=1", words, "the messages of a reload")
+            server.terminate()
+            while b"STOPPING=1" not in words:
+                words |= set(told.recv(1000).split(b"\n"))
+
+
+@case
+def counters_are_written_for_prometheus():
+    path = os.path.join(new_tempdir(), "clinch.prom")
+    with Backend(echo) as backend, Serve("--metrics-file", path, backend=backend) as server:
+        for _ in range(3):
+            echoes(server)
+        server.stop_well()
+    with open(path, encoding="ascii") as f:
+        text = f.read()
+    expect_in('clinch_handshakes_total{staple="sent"} 3\n', text, "the counters")
+    expect_in("clinch_connections 0\n", text, "the counters")
+
+
+# --- many -------------------------------------------------------------------------------------------------------------------------
+
+
+@case
+def every_thread_serves():
+    with Backend(echo) as backend, Serve(backend=backend, threads=4) as server:
+        before = ticks(server)
+        for _ in range(80):
+            expect(echoes(server), "the echo")
+        busy = [i for i, (was, now) in enumerate(zip(before, ticks(server))) if now > was]
+        expect(len(busy) >= 3, f"of four threads these did something: {busy}")
+
+
+def ticks(server):
+    """How often each thread was switched to."""
+    found = []
+    for task in sorted(os.listdir(f"/proc/{server.process.pid}/task"))[1:]:
+        with open(f"/proc/{server.process.pid}/task/{task}/status", encoding="ascii") as f:
+            found.append(sum(int(line.split()[1]) for line in f if "ctxt_switches" in line))
+    return found
+
+
+def burst(server, n, threads=4):
+    """n handshakes; every third ends well, the others are cut before or after it."""
+    made = context()
+    made.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    def some(count):
+        for i in range(count):
+            raw = socket.create_connection(server.address, timeout=10)
+            if i % 9 == 8:
+                raw.sendall(b"\x16\x03\x01")
+                raw.close()
+                continue
+            stream = made.wrap_socket(raw, server_hostname="www.example.org")
+            if i % 3 == 0:
+                stream.sendall(b"x")
+                stream.recv(1)
+            stream.close()
+
+    clients = [threading.Thread(target=some, args=(n // threads,), daemon=True) for _ in range(threads)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join(120)
+
+
+@case
+def descriptors_and_memory_stay_the_same():
+    if os.environ.get("CLINCH_SANITIZE", "none") != "none":
+        skip("a sanitizer keeps freed memory")
+    with Backend(echo) as backend, Serve(backend=backend) as server:
+        def settled():
+            wait_for(lambda: server.descriptors() == idle, 10, f"{idle} descriptors, there are {server.descriptors()}")
+            return server.resident()
+
+        idle = server.descriptors()
+        burst(server, 400)
+        first = settled()
+        burst(server, 2000)
+        second = settled()
+        expect(second - first < (1 << 20), f"resident memory after 400 handshakes: {first}, after 2400: {second}")
+
+
+@case
+def reloads_leave_nothing_behind():
+    if os.environ.get("CLINCH_SANITIZE", "none") != "none":
+        skip("a sanitizer keeps freed memory")
+    with Backend(echo) as backend, Serve(backend=backend) as server:
+        def reload(n):
+            for _ in range(n):
+                done = len(server.events("reloaded"))
+                server.hup()
+                server.wait_event("reloaded", done + 1)
+
+        reload(10)
+        idle, first = server.descriptors(), server.resident()
+        reload(60)
+        expect_equal(server.descriptors(), idle, "descriptors")
+        expect(server.resident() - first < (1 << 20), f"resident memory grew by {server.resident() - first}")
+
+
+main()
