@@ -89,6 +89,14 @@ def the_last_line_counts_every_case():
 
 
 @case
+def a_failure_is_shown_however_long_the_log():
+    tap = "ok 1\nnot ok 2 - b\n# why it failed\n" + "".join(f"ok {n}\n" for n in range(3, 2000)) + "1..1999\n"
+    shown = count(("t", "FAIL", tap))[2]
+    expect_in("not ok 2 - b\n# why it failed\n", shown, "the log")
+    expect(len(shown.splitlines()) < 400, "all of the log is shown")
+
+
+@case
 def a_run_that_only_looks_good_is_a_failure():
     expect_equal(count()[:2], (1, "0 passed, 0 failed"), "no test")
     expect_equal(count(("t", "SKIP", "1..0 # SKIP"))[:2], (1, "0 passed, 0 failed, 1 skipped"), "all skipped")
