@@ -9,9 +9,11 @@
  *		... close, send no application data ...
  *
  * The handshake breaks off by itself when the report is not accepted (GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR), after the
- *alert bad_certificate_status_response(113) where a staple was to blame. A *resumed* session is judged by
- *clinch_client_report() alone, because GnuTLS asks nobody then: so read the report before any application data, always (no
- *TLS 1.3 early data).
+ * alert bad_certificate_status_response(113) where a staple was to blame. So that the peer hears it, shut down writing and
+ * read to the end, with a limit, before close(): what is unread then resets the connection, and the alert with it.
+ *
+ * A *resumed* session is judged by clinch_client_report() alone, because GnuTLS asks nobody then: so read the report before
+ * any application data, always (no TLS 1.3 early data).
  */
 #ifndef CLINCH_CLIENT_H
 #define CLINCH_CLIENT_H
@@ -57,9 +59,10 @@ CLINCH_API CLINCH_MUST_USE int clinch_client_attach(gnutls_session_t session, co
 						    const struct clinch_policy *policy);
 
 /*
- * The session's report; NULL before the peer's certificate, when none came, and when clinch is not attached. For a resumed
- * session the first call after the handshake judges, at the instant of that call. Valid until gnutls_deinit(session), or
- * until a further handshake on it (renegotiation), which is judged anew.
+ * The session's report; NULL before the peer's certificate, when none came, when clinch is not attached, and for no session.
+ * For a resumed session the first call after the handshake judges, at the instant of that call. Valid until
+ * gnutls_deinit(session), or until a further handshake on it (renegotiation), which is judged anew
+ * where it is a full one; an abbreviated one brings back what was judged.
  */
 CLINCH_API const struct clinch_report *clinch_client_report(gnutls_session_t session);
 

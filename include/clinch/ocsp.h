@@ -99,7 +99,7 @@ struct clinch_policy {
 	/* The DER of a certificate that may sign for this issuer too (RFC 6960 4.2.2.2 (1)). Its path is the caller's to
 	 * judge, its end counts. clinch_verify() only. */
 	const gnutls_datum_t *trusted;
-	uintptr_t reserved[4]; /* 0 */
+	uintptr_t reserved[4]; /* 0; refused when it is not */
 };
 
 /* ---- the subject ---- */

@@ -11,9 +11,9 @@
  * which `clinch keep` fills, or are handed over (clinch_stapler_offer()); each is judged in full before it is used.
  *
  * A staple is sent while now < fresh_until - margin (the smaller of 5 minutes and a tenth of its life): never an expired
- *one, an error, or an "unknown". In TLS 1.2 the leaf's goes out, in TLS 1.3 one for each certificate of the chain that has
- *one. Of several certificates the one is chosen that GnuTLS's own credentials would choose: by server name, then by what the
- *client can verify, in the order of its cipher suites (TLS 1.2) or in the order they were added (TLS 1.3).
+ * one, an error, or an "unknown". In TLS 1.2 the leaf's goes out, in TLS 1.3 one for each certificate of the chain that has
+ * one. Of several certificates the one is chosen that GnuTLS's own credentials would choose: by server name, then by what
+ * the client can verify, in the order of its cipher suites (TLS 1.2) or in the order they were added (TLS 1.3).
  */
 #ifndef CLINCH_STAPLER_H
 #define CLINCH_STAPLER_H

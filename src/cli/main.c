@@ -2,6 +2,7 @@
 /* The front: it finds the command and runs it. */
 #include "base/distance.h"
 #include "cli/commands.h"
+#include "cli/stdio.h"
 #include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,5 +86,6 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	stdio_open();
 	return cli_finish(run(argc, argv));
 }

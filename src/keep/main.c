@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/stdio.h"
 #include "keep/keep.h"
 #include <signal.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	stdio_open();
 	signal(SIGPIPE, SIG_IGN); /* a peer that hangs up is an error of its connection, not our end */
 	return cli_finish(run(argc, argv));
 }

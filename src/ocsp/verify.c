@@ -284,8 +284,18 @@ static enum clinch_reason check_age(const struct judgement *j)
 
 /* ---- all of it ---- */
 
+/* A field of a later header that asks for something is not obeyed here, so nothing is judged at all. */
+static bool is_policy_known(const struct clinch_policy *policy)
+{
+	static const struct clinch_policy none;
+
+	return memcmp(policy->reserved, none.reserved, sizeof(none.reserved)) == 0;
+}
+
 static enum clinch_reason check_size(const struct judgement *j)
 {
+	if (!is_policy_known(&j->policy))
+		return CLINCH_REASON_INTERNAL;
 	if (j->der.size == 0)
 		return CLINCH_REASON_RESPONSE_EMPTY;
 	if (j->der.size > j->policy.max_len)

@@ -194,6 +194,7 @@ static void judge(struct client *client, gnutls_session_t session)
 	const struct path_wish wish = {
 		.host = client->host[0] ? client->host : NULL,
 		.purpose = client->is_server ? GNUTLS_KP_TLS_WWW_CLIENT : GNUTLS_KP_TLS_WWW_SERVER,
+		.dates_are_ours = client->policy.at != 0,
 		.now = report->at,
 	};
 	path_judge(&client->path, session, &wish);
@@ -267,9 +268,18 @@ static struct client *client_new(const char *host, const struct clinch_policy *p
 	return client;
 }
 
+/* What a later header has there, this library does not know to obey. */
+static bool is_policy_known(const struct clinch_policy *policy)
+{
+	static const struct clinch_policy none;
+
+	return !policy || memcmp(policy->reserved, none.reserved, sizeof(none.reserved)) == 0;
+}
+
 int clinch_client_attach(gnutls_session_t session, const char *host, const struct clinch_policy *policy)
 {
-	if (!session || client_of(session) || (host && !*host) || (policy && (policy->nonce || policy->trusted)))
+	if (!session || client_of(session) || (host && !*host) || (policy && (policy->nonce || policy->trusted)) ||
+	    !is_policy_known(policy))
 		return CLINCH_E_ARGUMENT;
 	struct client *client = client_new(host, policy);
 	if (!client)
@@ -291,7 +301,7 @@ int clinch_client_attach(gnutls_session_t session, const char *host, const struc
 
 const struct clinch_report *clinch_client_report(gnutls_session_t session)
 {
-	struct client *client = client_of(session);
+	struct client *client = session ? client_of(session) : NULL;
 
 	if (!client)
 		return NULL;

@@ -42,6 +42,11 @@ DEFINE_CLEANUP(clinch_stapler_t *, cleanup_stapler, stapler_unref)
 
 static int copy_options(clinch_stapler_t *stapler, const struct clinch_stapler_options *options, struct clinch_error *err)
 {
+	static const struct clinch_stapler_options none;
+
+	if (memcmp(options->reserved, none.reserved, sizeof(none.reserved)) != 0)
+		return error_set(err, CLINCH_E_ARGUMENT,
+				 "the options have fields that this version of libclinch does not know");
 	if (options->store_dir) {
 		stapler->store_dir = strdup(options->store_dir);
 		if (!stapler->store_dir)

@@ -173,19 +173,28 @@ static enum clinch_reason walk(struct path *path, struct record *record, const g
 	}
 }
 
-static enum clinch_reason judge_dates(const struct path *path, int64_t now)
+static enum clinch_reason judge_date(const gnutls_datum_t *cert, int64_t now)
 {
 	struct cert_view view;
 
-	for (unsigned i = 0; i < path->n; i++) {
-		if (!cert_view_parse(&view, der_of(path->member[i].cert.data, path->member[i].cert.size)))
-			return CLINCH_REASON_ISSUER_UNPREPARED;
-		if (now > view.not_after)
-			return CLINCH_REASON_PATH_EXPIRED;
-		if (now < view.not_before)
-			return CLINCH_REASON_PATH_NOT_YET;
-	}
+	if (!cert_view_parse(&view, der_of(cert->data, cert->size)))
+		return CLINCH_REASON_ISSUER_UNPREPARED;
+	if (now > view.not_after)
+		return CLINCH_REASON_PATH_EXPIRED;
+	if (now < view.not_before)
+		return CLINCH_REASON_PATH_NOT_YET;
 	return CLINCH_REASON_GOOD;
+}
+
+static enum clinch_reason judge_dates(const struct path *path, const struct path_wish *wish)
+{
+	enum clinch_reason reason = CLINCH_REASON_GOOD;
+
+	for (unsigned i = 0; i < path->n && reason == CLINCH_REASON_GOOD; i++)
+		reason = judge_date(&path->member[i].cert, wish->now);
+	if (reason == CLINCH_REASON_GOOD && wish->dates_are_ours && path->member[path->n - 1].issuer.size)
+		reason = judge_date(&path->member[path->n - 1].issuer, wish->now);
+	return reason;
 }
 
 /*
@@ -240,15 +249,18 @@ static enum clinch_reason judge(struct path *path, gnutls_session_t session, con
 
 	if (!leaf || sent == 0 || gnutls_certificate_type_get2(session, GNUTLS_CTYPE_PEERS) != GNUTLS_CRT_X509)
 		return CLINCH_REASON_NO_CERTIFICATE;
-	if (verify_peers(session, wish, &record, &path->status) < 0 || record.failed)
+	int rc = verify_peers(session, wish, &record, &path->status);
+	if (rc == GNUTLS_E_MEMORY_ERROR || record.failed)
 		return CLINCH_REASON_INTERNAL;
+	if (rc < 0)
+		return CLINCH_REASON_PATH_OTHER; /* such as more certificates than the credentials allow */
 	enum clinch_reason reason = walk(path, &record, leaf);
 	if (!last_link_of(&record, leaf))
 		return judge_unverified(path->status);
 	if (reason == CLINCH_REASON_GOOD)
 		reason = judge_status(path->status, &record);
 	if (reason == CLINCH_REASON_GOOD)
-		reason = judge_dates(path, wish->now);
+		reason = judge_dates(path, wish);
 	return reason;
 }
 

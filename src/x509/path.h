@@ -24,6 +24,7 @@ struct path {
 struct path_wish {
 	const char *host;    /* a name or an IP literal; NULL: any */
 	const char *purpose; /* GNUTLS_KP_TLS_WWW_SERVER, GNUTLS_KP_TLS_WWW_CLIENT */
+	bool dates_are_ours; /* GnuTLS was told to leave all dates alone: the anchor's, which it judges otherwise, too */
 	int64_t now;         /* the dates of each member are judged at this instant, whatever GnuTLS's clock says */
 };
 

@@ -17,6 +17,7 @@ ALLOWED = {
     ("keep", "cli/fetch_options.h"),
     ("keep", "cli/keep_options.h"),
     ("keep", "cli/daemon.h"),
+    ("keep", "cli/stdio.h"),
     ("keep", "conf/"),  # and reads its own configuration
     ("keep", "report/"),  # what fetch found is said as the other commands say it
     ("probe", "fetch/address.h"),  # the same rules for what is an address, whoever connects

@@ -2,6 +2,7 @@
 /* The client half, in a handshake with a real server: verdicts, the path, alerts, and what a caller may do wrong. */
 #include "pair.h"
 #include "unit.h"
+#include "x509/cert_view.h"
 #include <clinch/client.h>
 #include <string.h>
 
@@ -404,16 +405,36 @@ static void a_wrong_call_is_an_error_and_attaches_nothing(void **state)
 	(void)state;
 	struct pair_setup setup = usual(PAIR_TLS13);
 	const gnutls_datum_t some = { (unsigned char *)(uintptr_t) "x", 1 };
-	const struct clinch_policy nonce = { .nonce = &some }, trusted = { .trusted = &some };
+	const struct clinch_policy nonce = { .nonce = &some }, trusted = { .trusted = &some }, newer = { .reserved = { 1 } };
 	pair_begin(&pair, &setup, NULL);
 	assert_int_equal(clinch_client_attach(NULL, NULL, NULL), CLINCH_E_ARGUMENT);
 	assert_int_equal(clinch_client_attach(pair.client, "", NULL), CLINCH_E_ARGUMENT);
 	assert_int_equal(clinch_client_attach(pair.client, NULL, &nonce), CLINCH_E_ARGUMENT);
 	assert_int_equal(clinch_client_attach(pair.client, NULL, &trusted), CLINCH_E_ARGUMENT);
+	assert_int_equal(clinch_client_attach(pair.client, NULL, &newer), CLINCH_E_ARGUMENT);
 	assert_null(clinch_client_report(pair.client));
 	assert_int_equal(clinch_client_attach(pair.client, NULL, NULL), 0);
 	assert_int_equal(clinch_client_attach(pair.client, NULL, NULL), CLINCH_E_ARGUMENT);
 	pair_end(&pair);
+}
+
+/* GnuTLS looks at its clock only: with an instant of the caller's, the anchor's dates are ours to look at too. */
+static void an_anchor_that_has_ended_at_that_instant_is_refused(void **state)
+{
+	(void)state;
+	struct pair_setup setup = usual(PAIR_TLS13);
+	struct cert_view ca;
+	assert_true(cert_view_parse(&ca, der_of(setup.trust.data, setup.trust.len)));
+	for (int late = 0; late < 2; late++) {
+		const struct clinch_policy policy = { .at = ca.not_after + late, .require = CLINCH_REQUIRE_NONE };
+		struct cert_spec spec = leaf_spec();
+		spec.not_after = "20991231235959Z";
+		setup.chain[0] = make_cert(&spec);
+		setup.staple[0] = BLOB_NONE;
+		expect(late ? "a second late" : "the last second", &setup, NULL, &policy,
+		       late ? CLINCH_REASON_PATH_EXPIRED : CLINCH_REASON_NO_STAPLE,
+		       late ? GNUTLS_A_CERTIFICATE_EXPIRED : -1);
+	}
 }
 
 static int drop_keys(void **state)
@@ -490,6 +511,7 @@ int main(void)
 		T(a_session_holds_the_signers_it_was_given),
 		T(a_resumed_session_is_judged_again_at_its_own_instant),
 		T(a_first_session_has_no_finding_of_resumption),
+		T(an_anchor_that_has_ended_at_that_instant_is_refused),
 		T(a_wrong_call_is_an_error_and_attaches_nothing),
 		T(whatever_came_with_a_distrusted_certificate_is_refused),
 	};
