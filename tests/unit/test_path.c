@@ -157,7 +157,9 @@ static void what_gnutls_could_not_do_is_not_good(void **state)
 	(void)state;
 	say_all_is_well();
 	fake.rc = GNUTLS_E_MEMORY_ERROR;
-	expect("it failed", CLINCH_REASON_INTERNAL);
+	expect("it has no memory", CLINCH_REASON_INTERNAL);
+	fake.rc = GNUTLS_E_CONSTRAINT_ERROR;
+	expect("it refuses to begin", CLINCH_REASON_PATH_OTHER);
 	fake.rc = 0;
 	while (fake.n < ROWS(fake.said))
 		say(leaf, intermediate, 0);

@@ -128,6 +128,18 @@ static void the_size_comes_first(void **state)
 	expect("above it", good, &less, CLINCH_REASON_RESPONSE_TOO_LARGE);
 }
 
+/* A later header's field asks for something that this library cannot obey. */
+static void a_policy_with_something_unknown_in_it_judges_nothing(void **state)
+{
+	(void)state;
+	struct blob good = of_issuer(entry_good());
+	for (size_t i = 0; i < ROWS(((struct clinch_policy *)0)->reserved); i++) {
+		struct clinch_policy policy = { 0 };
+		policy.reserved[i] = 1;
+		expect("a reserved field", good, &policy, CLINCH_REASON_INTERNAL);
+	}
+}
+
 /* Belief 2: the issuer itself, or a certificate that exactly that issuer made for it. */
 static void nobody_else_may_vouch(void **state)
 {
@@ -423,6 +435,7 @@ int main(void)
 		T(a_delegate_of_the_issuer_is_as_good),
 		T(nothing_was_asked_to_be_kept),
 		T(the_size_comes_first),
+		T(a_policy_with_something_unknown_in_it_judges_nothing),
 		T(nobody_else_may_vouch),
 		T(a_delegate_is_what_rfc_6960_says),
 		T(a_delegates_key_is_strong_and_of_the_kind_that_signed),
