@@ -3,7 +3,8 @@
 #include "conf/schema.h"
 #include <inttypes.h>
 
-static const char *const types[] = { "text", "list", "bool", "choice", "duration", "size", "count", "mode", "section", "entries" };
+static const char *const types[] = { "text", "list",  "bool", "choice",  "duration",
+				     "size", "count", "mode", "section", "entries" };
 
 static void print_bounds(const struct conf_key *key)
 {
@@ -23,7 +24,10 @@ static void print_table(const struct conf_table *table, const char *above)
 		char path[128];
 
 		snprintf(path, sizeof(path), "%s%s%s", above, *above ? "." : "", key->name);
-		printf("%s\t%s\t%s\t", path, types[key->type], key->preset ? key->preset : key->required ? "(required)" : "");
+		printf("%s\t%s\t%s\t", path, types[key->type],
+		       key->preset     ? key->preset
+		       : key->required ? "(required)"
+				       : "");
 		print_bounds(key);
 		printf("\t");
 		for (const struct conf_word *word = key->words; word && word->word; word++)

@@ -27,7 +27,7 @@ ALLOWED = {
 LIBRARIES = {
     "curl/": {"fetch", "keep"},
     "uv.h": {"fetch", "keep", "respond", "serve", "probe", "cli"},
-    "jansson.h": {"report", "keep", "cli"},
+    "jansson.h": {"report", "probe", "keep", "cli"},
     "yaml.h": {"conf"},
     "microhttpd.h": {"keep"},
     "gnutls/": set(FLOOR) - {"der"},
