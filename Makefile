@@ -18,7 +18,7 @@ help:
 	@echo "make              builds build/clinch"
 	@echo "make deps         installs every Debian package that the targets below need"
 	@echo "make demo         walks through the whole loop on loopback and shows each verdict"
-	@echo "make check        builds and runs every test; CC=clang, SANITIZE=address,undefined, TESTS='name...'"
+	@echo "make check        builds and runs every test; CC=clang, SANITIZE=address,undefined, TESTS='name... --suite name'"
 	@echo "make check-fresh  demo and check in a bare Debian 12 and 13 (as root)"
 	@echo "make bench        the measured figures, beside their limits and the peers"
 	@echo "make fuzz         each fuzzer for SECONDS (600)"
