@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-__attribute__((format(printf, 3, 0))) __attribute__((format(printf, 3, 0))) static void
-fill(struct clinch_error *err, int code, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void fill(struct clinch_error *err, int code, const char *format,
+						       va_list arguments)
 {
 	if (!err)
 		return;

@@ -161,6 +161,22 @@ static bool take_max_age(struct check_settings *set, const struct cli *cli)
 	return true;
 }
 
+/* Zero is "now" to a policy, and must not be what a slip of the hand comes to. */
+static bool take_at(struct check_settings *set, const struct cli *cli)
+{
+	int64_t at;
+
+	if (!cli_time(cli, "at", &at))
+		return false;
+	if (!at) {
+		cli_usage(cli->command, "--at wants another instant than \"%s\": none is judged as of the epoch",
+			  cli->value);
+		return false;
+	}
+	set->probe.policy.at = at;
+	return true;
+}
+
 static bool take_choice(int *out, const struct cli *cli, int id)
 {
 	for (const struct cli_option *row = check_options; row->id; row++)
@@ -171,8 +187,8 @@ static bool take_choice(int *out, const struct cli *cli, int id)
 
 static bool take_word(struct check_settings *set, const struct cli *cli, int id)
 {
-	static const enum clinch_require requires[] = { CLINCH_REQUIRE_NONE, CLINCH_REQUIRE_MUST_STAPLE, CLINCH_REQUIRE_LEAF,
-							CLINCH_REQUIRE_CHAIN };
+	static const enum clinch_require whose[] = { CLINCH_REQUIRE_NONE, CLINCH_REQUIRE_MUST_STAPLE, CLINCH_REQUIRE_LEAF,
+						     CLINCH_REQUIRE_CHAIN };
 	static const enum starttls_protocol protocols[] = { STARTTLS_SMTP, STARTTLS_IMAP, STARTTLS_POP3, STARTTLS_LDAP,
 							    STARTTLS_POSTGRES };
 	static const int versions[] = { 12, 13 };
@@ -181,10 +197,13 @@ static bool take_word(struct check_settings *set, const struct cli *cli, int id)
 	if (!take_choice(&chosen, cli, id))
 		return false;
 	if (id == REQUIRE)
-	set->probe.policy.require = requires[chosen];
-	else if (id == STARTTLS) set->probe.starttls = protocols[chosen];
-	else if (id == TLS) set->probe.tls = versions[chosen];
-	else set->format = (enum check_format)chosen;
+		set->probe.policy.require = whose[chosen];
+	else if (id == STARTTLS)
+		set->probe.starttls = protocols[chosen];
+	else if (id == TLS)
+		set->probe.tls = versions[chosen];
+	else
+		set->format = (enum check_format)chosen;
 	return true;
 }
 
@@ -214,28 +233,38 @@ static char *trim(char *line)
 	return line + strspn(line, " \t");
 }
 
+static int no_memory(const struct cli_command *self)
+{
+	cli_say(self, "no memory for the targets");
+	return EXIT_NOT_FOUND_OUT;
+}
+
 /* The targets point into the file's bytes. */
 static int take_targets(struct check_settings *set, const struct cli *cli)
 {
+	struct buf *file = &set->targets_file;
 	struct clinch_error err;
 	char *line, *end;
 
-	if (set->targets_file.len)
+	if (file->len)
 		return cli_usage(cli->command, "--targets can be given once; %s is the second", cli->value);
-	set->targets_file.max = TARGETS_FILE_MAX;
-	if (file_read(&set->targets_file, cli->value, &err) || !buf_add(&set->targets_file, "", 1)) {
+	file->max = TARGETS_FILE_MAX;
+	if (file_read(file, cli->value, &err)) {
 		cli_say(cli->command, "--targets: %s", err.text);
 		return EXIT_NOT_FOUND_OUT;
 	}
-	if (memchr(set->targets_file.data, 0, set->targets_file.len - 1))
+	file->max++; /* for the NUL */
+	if (!buf_add(file, "", 1))
+		return no_memory(cli->command);
+	if (memchr(file->data, 0, file->len - 1))
 		return cli_usage(cli->command, "--targets: %s is not a text file", cli->value);
-	for (line = (char *)set->targets_file.data; line; line = end) {
+	for (line = (char *)file->data; line; line = end) {
 		end = strchr(line, '\n');
 		if (end)
 			*end++ = 0;
 		line = trim(line);
 		if (*line && !add_target(set, line))
-			return EXIT_NOT_FOUND_OUT;
+			return no_memory(cli->command);
 	}
 	return EXIT_ACCEPTED;
 }
@@ -305,7 +334,7 @@ static int take_option(struct check_settings *set, const struct cli *cli, int id
 	case TIMEOUT:
 		return status_of(take_timeout(set, cli));
 	case AT:
-		return status_of(cli_time(cli, "at", &set->probe.policy.at));
+		return status_of(take_at(set, cli));
 	case MAX_AGE:
 		return status_of(take_max_age(set, cli));
 	case WARN_BELOW:
@@ -364,7 +393,7 @@ static int parse(struct check_settings *set, int argc, char **argv, const struct
 			return EXIT_USAGE;
 		if (id == CLI_OPERAND) {
 			if (!add_target(set, argv[cli.at - 1]))
-				return EXIT_NOT_FOUND_OUT;
+				return no_memory(self);
 			continue;
 		}
 		status = take_option(set, &cli, id);
@@ -373,6 +402,16 @@ static int parse(struct check_settings *set, int argc, char **argv, const struct
 	}
 	wrong = contradiction(set);
 	return wrong ? cli_usage(self, "%s", wrong) : parse_targets(set, self);
+}
+
+/* Whether a monitor asks, also when the mistake stands before the option that says so. */
+static bool is_for_nagios(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], "--format=nagios") ||
+		    (!strcmp(argv[i], "--format") && i + 1 < argc && !strcmp(argv[i + 1], "nagios")))
+			return true;
+	return false;
 }
 
 int check_settings_parse(struct check_settings *out, int argc, char **argv, const struct cli_command *self)
@@ -388,7 +427,7 @@ int check_settings_parse(struct check_settings *out, int argc, char **argv, cons
 	if (out->has_servername)
 		out->probe.servername = out->servername;
 	/* 2 would be CRITICAL to a monitor, and nothing is known of the target */
-	return status == EXIT_USAGE && out->format == CHECK_NAGIOS ? (int)NAGIOS_UNKNOWN : status;
+	return status == EXIT_USAGE && is_for_nagios(argc, argv) ? (int)NAGIOS_UNKNOWN : status;
 }
 
 void check_settings_done(struct check_settings *settings)

@@ -52,6 +52,7 @@ static void view_of(struct check *out, struct check_answer answers[PROBE_MEMBERS
 		const struct probe_answer *answer = &result->answer[i];
 
 		answers[i] = (struct check_answer){ .asked = answer->asked,
+						    .unnamed = answer->unnamed,
 						    .der = { answer->der.data, (unsigned)answer->der.len },
 						    .verdict = answer->verdict,
 						    .detail = answer->detail };

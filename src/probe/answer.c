@@ -43,9 +43,16 @@ static void ask_about(struct probe_answer *answer, const struct probe_result *re
 	answer->verdict = (struct clinch_verdict){ .status = CLINCH_MISSING,
 						   .reason = CLINCH_REASON_NO_STAPLE,
 						   .revocation_reason = -1 };
-	if (!member->issuer.size || subject_of(&subject, member, &err) || clinch_subject_ocsp_url(subject, 0, &url))
+	if (!member->issuer.size || subject_of(&subject, member, &err))
 		return;
-	answer->asked = true;
+	answer->unnamed = clinch_subject_ocsp_url(subject, 0, &url) != 0;
+	answer->asked = !answer->unnamed;
+	probe_say(result->probe,
+		  answer->asked ? "%s: asking the responder of certificate %u of the path"
+				: "%s: certificate %u of the path names no responder to ask",
+		  result->shown, (unsigned)(member - result->report->member) + 1);
+	if (!answer->asked)
+		return;
 	if (!ask_responder(&answer->der, &ask, &exit_status, &err)) {
 		judge(answer, result, subject);
 		return;
@@ -99,7 +106,6 @@ void probe_ask(struct probe_result *result)
 	if (!result->probe->options.keep_path)
 		return;
 	for (unsigned i = 0; i < report->n && i < PROBE_MEMBERS_MAX && (!i || chain); i++) {
-		probe_say(result->probe, "%s: asking the responder of certificate %u of the path", result->shown, i + 1);
 		ask_about(&result->answer[i], result, &report->member[i]);
 		compare(result, i);
 		if (chain)

@@ -5,6 +5,7 @@
 #include "probe/deadline.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -15,7 +16,7 @@
 
 extern char **environ;
 
-#define WORDS_MAX 1024 /* bytes of what clinch-keep says on stderr */
+#define WORDS_MAX (64 * 1024) /* bytes of what clinch-keep says on stderr, its report among them */
 
 enum { OUT, WORDS, STREAMS };
 
@@ -55,8 +56,9 @@ static int chain_fd(const struct ask *ask, struct clinch_error *err)
 static int spawn(struct child *child, const struct ask *ask, int in, int out, int words)
 {
 	char timeout[16], forbid[] = "--forbid-private", fetch[] = "fetch", o[] = "-o", dash[] = "-", option[] = "--timeout";
-	char *name = strdup(ask->keep_path);
-	char *arguments[9] = { name, fetch, option, timeout, o, dash, dash, ask->allow_private ? NULL : forbid, NULL };
+	char report[] = "--report", two[] = "2", *name = strdup(ask->keep_path);
+	char *arguments[] = { name, fetch, report, two, option, timeout, o, dash, dash, ask->allow_private ? NULL : forbid,
+			      NULL };
 	posix_spawn_file_actions_t actions;
 	int rc;
 
@@ -109,39 +111,58 @@ static bool gather(struct child *child, struct buf *streams[STREAMS], int64_t de
 			continue;
 		for (int i = 0; i < STREAMS; i++)
 			if (child->stream[i].fd >= 0 && child->stream[i].revents &&
-			    !read_some(child->stream[i].fd, streams[i]))
+			    !read_some(child->stream[i].fd, streams[i])) {
+				close(child->stream[i].fd); /* a child with more to say hears that nobody listens */
 				child->stream[i].fd = -1;
+			}
 	}
 	return true;
 }
 
-/* It has closed its streams or is killed: this wait is short. */
-static int reap(const struct child *child)
+/* Its exit status, -1 without one. Who does not end by the deadline is ended. */
+static int reap(const struct child *child, int64_t deadline)
 {
 	int status;
+	pid_t ended = waitpid(child->pid, &status, WNOHANG);
 
-	while (waitpid(child->pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	while ((ended == 0 || (ended < 0 && errno == EINTR)) && deadline_left(deadline)) {
+		poll(NULL, 0, 2); /* it has closed its streams: this wait is short */
+		ended = waitpid(child->pid, &status, WNOHANG);
+	}
+	if (ended == 0)
+		kill(child->pid, SIGKILL);
+	while (ended == 0 || (ended < 0 && errno == EINTR))
+		ended = waitpid(child->pid, &status, 0);
+	return ended > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* The last line it said, without "clinch fetch: " and made fit for a sentence. */
-static int explain(const struct buf *words, int exit_status, struct clinch_error *err)
+/* The report is the last line; what it says there is free of advice, which would name options of `clinch fetch`. */
+static json_t *last_report(const struct buf *words)
 {
 	size_t end = words->len, begin;
-	const char *line;
-	char said[300];
 
 	while (end && words->data[end - 1] == '\n')
 		end--;
 	for (begin = end; begin && words->data[begin - 1] != '\n';)
 		begin--;
-	if (begin == end)
-		return error_set(err, CLINCH_E_NETWORK, "clinch-keep ended with status %d and no word", exit_status);
-	error_printable(said, sizeof(said), words->data + begin, end - begin);
-	line = strstr(said, ": ");
-	return error_set(err, CLINCH_E_NETWORK, "%s", line && !strncmp(said, "clinch", 6) ? line + 2 : said);
+	return begin < end ? json_loadb((const char *)words->data + begin, end - begin, 0, NULL) : NULL;
+}
+
+static int explain(const struct buf *words, int exit_status, struct clinch_error *err)
+{
+	json_t *report = last_report(words);
+	const char *outcome = json_string_value(json_object_get(report, "outcome"));
+	const char *detail = json_string_value(json_object_get(report, "detail"));
+	const char *url = json_string_value(json_object_get(report, "url"));
+	char text[512], said[300];
+
+	if (!detail)
+		snprintf(text, sizeof(text), "clinch-keep ended with status %d and no word", exit_status);
+	else
+		snprintf(text, sizeof(text), "%s%s%s%s", url ? url : "", url ? ": " : "", detail,
+			 outcome && !strcmp(outcome, "private-address") ? "; --allow-private permits that" : "");
+	json_decref(report);
+	return error_set(err, CLINCH_E_NETWORK, "%s", error_printable(said, sizeof(said), text, strlen(text)));
 }
 
 static int converse(struct buf *out, struct child *child, const struct ask *ask, int *exit_status, struct clinch_error *err)
@@ -150,9 +171,7 @@ static int converse(struct buf *out, struct child *child, const struct ask *ask,
 	struct buf *streams[STREAMS] = { out, &words };
 	bool in_time = gather(child, streams, ask->deadline);
 
-	if (!in_time)
-		kill(child->pid, SIGKILL);
-	*exit_status = reap(child);
+	*exit_status = reap(child, ask->deadline);
 	if (!in_time) {
 		buf_reset(out);
 		return error_set(err, CLINCH_E_TIMEOUT,
@@ -161,11 +180,11 @@ static int converse(struct buf *out, struct child *child, const struct ask *ask,
 	return out->len ? 0 : explain(&words, *exit_status, err);
 }
 
-static void close_both(int pipe_fds[2])
+static void close_all(const struct child *child)
 {
-	for (int i = 0; i < 2; i++)
-		if (pipe_fds[i] >= 0)
-			close(pipe_fds[i]);
+	for (int i = 0; i < STREAMS; i++)
+		if (child->stream[i].fd >= 0)
+			close(child->stream[i].fd);
 }
 
 int ask_responder(struct buf *out, const struct ask *ask, int *exit_status, struct clinch_error *err)
@@ -180,13 +199,12 @@ int ask_responder(struct buf *out, const struct ask *ask, int *exit_status, stru
 	else
 		rc = start(&child, ask, pipes, err);
 	for (int i = 0; i < STREAMS; i++) { /* the writing ends are the child's alone, or there is no end to be read */
-		close(pipes[i][1]);
-		pipes[i][1] = -1;
+		if (pipes[i][1] >= 0)
+			close(pipes[i][1]);
 		child.stream[i] = (struct pollfd){ .fd = pipes[i][0], .events = POLLIN };
 	}
 	if (!rc)
 		rc = converse(out, &child, ask, exit_status, err);
-	close_both(pipes[OUT]);
-	close_both(pipes[WORDS]);
+	close_all(&child);
 	return rc;
 }

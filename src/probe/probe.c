@@ -69,7 +69,8 @@ static void note_address(struct probe_result *result, const struct addrinfo *use
 	wire_address(result->address, used->ai_addr, used->ai_addrlen);
 	/* behind a proxy nobody knows where the target is */
 	result->is_private = !result->probe->options.proxy && address_class_of(used->ai_addr) != ADDRESS_PUBLIC;
-	probe_say(result->probe, "%s: connected to %s", result->shown, result->address);
+	probe_say(result->probe, "%s: %s %s", result->shown, result->probe->options.udp ? "sending to" : "connected to",
+		  result->address);
 }
 
 static bool connect_to(struct probe *probe, struct probe_result *result, struct wire *wire, const struct target *where)
@@ -158,6 +159,13 @@ static void take_report(struct probe_result *result)
 	}
 }
 
+/* Nothing connects datagrams: without a word of TLS nobody is known to be there. */
+static bool was_anybody_there(const struct probe_result *result)
+{
+	return !result->probe->options.udp || !(result->trouble == TROUBLE_REFUSED || result->trouble == TROUBLE_TIMEOUT ||
+						result->trouble == TROUBLE_UNREACHABLE);
+}
+
 void probe_run(struct probe *probe, const struct target *target, const char *shown, struct probe_result *out)
 {
 	struct wire wire = { .fd = -1, .name = shown, .err = &out->err };
@@ -171,6 +179,8 @@ void probe_run(struct probe *probe, const struct target *target, const char *sho
 		target_name(out->name, target);
 	if (!reach(probe, out, &wire, target))
 		out->trouble = wire.trouble;
+	if (!was_anybody_there(out))
+		out->address[0] = 0;
 	if (!out->trouble) {
 		probe_say(probe, "%s: %s, %s", shown, out->report->accepted ? "accepted" : "not accepted",
 			  clinch_reason_name(out->report->reason));
@@ -183,6 +193,8 @@ void probe_result_done(struct probe_result *result)
 {
 	if (result->session && result->report && !result->trouble && result->report->accepted)
 		gnutls_bye(result->session, GNUTLS_SHUT_WR); /* one try: the socket does not block */
+	if (result->session && result->report && !result->probe->options.udp)
+		wire_leave(result->fd);
 	if (result->session)
 		gnutls_deinit(result->session);
 	if (result->fd >= 0)

@@ -44,6 +44,7 @@ bool probe_done(struct probe *probe);
 /* What a responder said when it was asked for a member of the path. */
 struct probe_answer {
 	bool asked;
+	bool unnamed;                  /* it was to be asked, and the certificate names none */
 	struct buf der;                /* empty: no answer that clinch-keep believed */
 	struct clinch_verdict verdict; /* of der; MISSING without; UNKNOWN: the responder said so */
 	char detail[360];              /* why der is empty */

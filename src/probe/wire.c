@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "probe/wire.h"
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "probe/deadline.h"
@@ -11,6 +12,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#define LEAVE_MS 1000
+#define LEAVE_BYTES (1024 * 1024)
 
 const char *trouble_name(enum trouble trouble)
 {
@@ -133,24 +137,36 @@ static enum trouble trouble_of(int error)
 	}
 }
 
-static bool fail_connect(struct wire *wire, const struct addrinfo *last, unsigned tried, int error)
+/* The target with the address that it led to, where that says more. */
+static void say_whom(struct buf *out, const struct wire *wire, const struct addrinfo *last, unsigned tried)
 {
-	char address[WIRE_ADDRESS_SIZE], others[48] = "", reason[64];
+	char address[WIRE_ADDRESS_SIZE];
 
 	wire_address(address, last->ai_addr, last->ai_addrlen);
+	if (strncmp(address, wire->name, strlen(wire->name)) != 0)
+		buf_printf(out, "%s: ", wire->name);
+	buf_printf(out, "%s", address);
 	if (tried > 1)
-		snprintf(others, sizeof(others), " (the last of %u addresses)", tried);
+		buf_printf(out, " (the last of %u addresses)", tried);
+}
+
+static bool fail_connect(struct wire *wire, const struct addrinfo *last, unsigned tried, int error)
+{
+	auto_buf text = { .max = sizeof(wire->err->text) };
+	char reason[64];
+	const char *whom;
+
+	say_whom(&text, wire, last, tried);
+	whom = text.len ? (const char *)text.data : wire->name;
 	if (error == ETIMEDOUT)
 		return wire_fail(wire, TROUBLE_TIMEOUT, CLINCH_E_TIMEOUT,
-				 "%s: no answer from %s%s within %g s; is a firewall in between? Or raise --timeout",
-				 wire->name, address, others, wire->timeout_s);
+				 "%s does not answer within %g s; is a firewall in between? Or raise --timeout", whom,
+				 wire->timeout_s);
 	if (error == ECONNREFUSED)
 		return wire_fail(wire, TROUBLE_REFUSED, CLINCH_E_NETWORK,
-				 "%s: %s%s refuses the connection; is the server running, is the port right?", wire->name,
-				 address, others);
+				 "%s refuses the connection; is the server running, is the port right?", whom);
 	return wire_fail(wire, trouble_of(error), error == ENOMEM ? CLINCH_E_MEMORY : CLINCH_E_NETWORK,
-			 "%s: %s%s cannot be connected to: %s", wire->name, address, others,
-			 strerror_r(error, reason, sizeof(reason)));
+			 "%s cannot be connected to: %s", whom, strerror_r(error, reason, sizeof(reason)));
 }
 
 bool wire_connect(struct wire *wire, const struct addrinfo *addresses, const struct addrinfo **used)
@@ -174,6 +190,23 @@ bool wire_connect(struct wire *wire, const struct addrinfo *addresses, const str
 		tried++;
 	}
 	return fail_connect(wire, last, tried, error);
+}
+
+void wire_leave(int fd)
+{
+	int64_t end = deadline_now() + LEAVE_MS;
+	uint8_t bytes[4096];
+	size_t read = 0;
+
+	shutdown(fd, SHUT_WR);
+	while (read < LEAVE_BYTES && deadline_left(end)) {
+		struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+		ssize_t n = poll(&pollfd, 1, deadline_left(end)) > 0 ? recv(fd, bytes, sizeof(bytes), 0) : -1;
+
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return;
+		read += n > 0 ? (size_t)n : 0;
+	}
 }
 
 /* ---- talking in the clear ---- */

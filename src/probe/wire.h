@@ -54,6 +54,12 @@ bool wire_connect(struct wire *wire, const struct addrinfo *addresses, const str
  * time-out or a signal, -1 with errno. */
 int wire_wait(const struct wire *wire, short events, int most_ms);
 
+/*
+ * The end of a conversation, before close(): says that nothing more is coming, and reads on until the peer has heard it, for
+ * a second at most. What is unread at close() resets the connection, and an alert on its way may be lost with it.
+ */
+void wire_leave(int fd);
+
 /* Goes through `dialogue`, which starttls_begin() began with `step`. Reads no byte that is not the dialogue's. */
 bool wire_talk(struct wire *wire, struct starttls *dialogue, enum starttls_step step);
 

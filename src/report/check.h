@@ -10,6 +10,7 @@
 /* What a certificate's own responder said when it was asked; zeroed: it was not. */
 struct check_answer {
 	bool asked;
+	bool unnamed;                  /* it was to be asked, and the certificate names none */
 	gnutls_datum_t der;            /* empty: nothing that could be believed */
 	struct clinch_verdict verdict; /* of der; without one MISSING, or UNKNOWN when the responder said so */
 	const char *detail;            /* why der is empty */
@@ -39,6 +40,7 @@ enum check_finding {
 	CHECK_UNANSWERED,
 	CHECK_DISAGREES,
 	CHECK_BY_RESPONDER,
+	CHECK_UNNAMED,
 	CHECK_FINDINGS
 };
 unsigned check_findings(const struct check *check); /* bits */
@@ -46,6 +48,8 @@ const char *check_finding_name(int finding);
 const char *check_finding_level(int finding);
 const char *check_finding_text(int finding);
 uint64_t check_response_findings(const struct check *check); /* of all staples together */
+/* The finding's sentence, begun with the certificate's name when it is about none but an intermediate. */
+bool check_response_finding_text(struct buf *out, const struct check *check, int finding);
 
 /* "good" ... "missing", or "error" for what could not be judged; static. */
 const char *check_verdict(const struct check *check);

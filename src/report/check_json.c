@@ -110,7 +110,20 @@ static json_t *chain_json(const struct check *check)
 	return chain;
 }
 
-static json_t *finding_json(int finding)
+static json_t *response_finding_json(const struct check *check, int finding)
+{
+	struct json_maker maker = json_maker_new();
+	auto_buf text = { .max = TEXT_MAX };
+
+	if (!check_response_finding_text(&text, check, finding))
+		maker.failed = true;
+	json_put_text(&maker, "id", clinch_finding_name(finding));
+	json_put_text(&maker, "level", clinch_finding_level(finding));
+	json_put_buf(&maker, "text", &text);
+	return json_maker_finish(&maker);
+}
+
+static json_t *session_finding_json(int finding)
 {
 	struct json_maker maker = json_maker_new();
 
@@ -122,16 +135,21 @@ static json_t *finding_json(int finding)
 
 static json_t *findings_json(const struct check *check)
 {
-	json_t *all = report_findings_json(check_response_findings(check));
-	unsigned found = check_findings(check);
+	json_t *all = json_array();
+	uint64_t of_responses = check_response_findings(check);
+	unsigned of_session = check_findings(check);
+	bool complete = all;
 
-	for (int i = 0; all && i < CHECK_FINDINGS; i++) {
-		if (!(found >> i & 1) || json_add(all, finding_json(i)))
-			continue;
-		json_decref(all);
-		return NULL;
-	}
-	return all;
+	for (int i = 0; complete && i < CLINCH_FINDING_COUNT; i++)
+		if (of_responses >> i & 1)
+			complete = json_add(all, response_finding_json(check, i));
+	for (int i = 0; complete && i < CHECK_FINDINGS; i++)
+		if (of_session >> i & 1)
+			complete = json_add(all, session_finding_json(i));
+	if (complete)
+		return all;
+	json_decref(all);
+	return NULL;
 }
 
 static json_t *whole(const struct check *check)

@@ -68,7 +68,9 @@ static void put_verdict(struct buf *out, const struct report_style *style, const
 static void put_answer(struct buf *out, const struct report_style *style, const struct check_answer *answer, int64_t now)
 {
 	buf_printf(out, LABEL, "responder");
-	if (answer->der.size) {
+	if (answer->unnamed) {
+		buf_printf(out, "none is named in the certificate");
+	} else if (answer->der.size) {
 		put_verdict(out, style, &answer->verdict, now);
 	} else {
 		report_tone(out, style, REPORT_DOUBTFUL, answer->verdict.status == CLINCH_UNKNOWN ? "unknown" : "no answer");
@@ -109,7 +111,7 @@ static void put_member(struct buf *out, const struct report_style *style, const 
 	buf_printf(out, "\n" LABEL, "");
 	put_verdict(out, style, &member->verdict, check->report->at);
 	buf_printf(out, "\n");
-	if (check->answer && check->answer[i].asked)
+	if (check->answer && (check->answer[i].asked || check->answer[i].unnamed))
 		put_answer(out, style, &check->answer[i], check->report->at);
 	if (all)
 		put_staple_in_full(out, style, member, check->report->at);
@@ -125,26 +127,30 @@ static void put_gnutls(struct buf *out, const struct check *check)
 	buf_printf(out, LABEL "GnuTLS alone says: %s\n", "differs", report->gnutls_says_checked ? "checked" : "not checked");
 }
 
+static bool is_shown(const char *level, bool all)
+{
+	return all || !strcmp(level, "warning");
+}
+
 /* "info" only on demand: a person is to see what matters. */
 static void put_findings(struct buf *out, const struct report_style *style, const struct check *check, bool all)
 {
-	uint64_t shown = check_response_findings(check);
-	unsigned found = check_findings(check);
+	uint64_t of_responses = check_response_findings(check);
+	unsigned of_session = check_findings(check);
 
-	for (int i = 0; i < CLINCH_FINDING_COUNT; i++)
-		if (!all && strcmp(clinch_finding_level(i), "warning") != 0)
-			shown &= ~(UINT64_C(1) << i);
-	report_findings_text(out, style, shown);
-	for (int i = 0; i < CHECK_FINDINGS; i++) {
-		bool warning = !strcmp(check_finding_level(i), "warning");
+	for (int i = 0; i < CLINCH_FINDING_COUNT; i++) {
+		auto_buf text = { .max = TEXT_MAX };
 
-		if (!(found >> i & 1) || (!all && !warning))
+		if (!(of_responses >> i & 1) || !is_shown(clinch_finding_level(i), all))
 			continue;
-		buf_printf(out, "  ");
-		report_tone(out, style, warning ? REPORT_DOUBTFUL : REPORT_FAINT, check_finding_level(i));
-		buf_printf(out, "%*s%s: %s\n", (int)(13 - strlen(check_finding_level(i))), "", check_finding_name(i),
-			   check_finding_text(i));
+		if (check_response_finding_text(&text, check, i))
+			report_finding_line(out, style, clinch_finding_level(i), clinch_finding_name(i),
+					    (const char *)text.data);
 	}
+	for (int i = 0; i < CHECK_FINDINGS; i++)
+		if (of_session >> i & 1 && is_shown(check_finding_level(i), all))
+			report_finding_line(out, style, check_finding_level(i), check_finding_name(i),
+					    check_finding_text(i));
 }
 
 bool check_text(struct buf *out, const struct report_style *style, const struct check *check, bool all)

@@ -10,6 +10,19 @@
 #include <string.h>
 
 #define NAMES_SHOWN 5
+#define NAMES_READ 200
+
+/* Which certificate of the path it is about, unless it is the peer's own. */
+static void put_place(struct buf *out, const struct check *check, unsigned i)
+{
+	const gnutls_datum_t *cert = &check->report->member[i].cert;
+	struct cert_view view;
+
+	if (!i || !cert_view_parse(&view, der_of(cert->data, cert->size)))
+		return;
+	report_name(out, view.subject);
+	buf_printf(out, ": ");
+}
 
 /* ---- findings of a session ---- */
 
@@ -27,6 +40,7 @@ static const struct {
 	[CHECK_DISAGREES] = { "responder-disagrees", "warning", "the responder says something else than the staple" },
 	[CHECK_BY_RESPONDER] = { "good-by-responder", "info",
 				 "a certificate came without a staple, and its own responder says that it is good" },
+	[CHECK_UNNAMED] = { "responder-unnamed", "info", "the responder was to be asked, and the certificate names none" },
 };
 
 const char *check_finding_name(int finding)
@@ -55,7 +69,7 @@ static unsigned answer_findings(const struct clinch_verdict *staple, const struc
 	unsigned found = 0;
 
 	if (!answer->asked)
-		return 0;
+		return answer->unnamed ? 1U << CHECK_UNNAMED : 0;
 	if (!is_believed(said))
 		return said->status == CLINCH_UNKNOWN && is_believed(staple) ? 1U << CHECK_DISAGREES
 									     : 1U << CHECK_UNANSWERED;
@@ -93,6 +107,16 @@ uint64_t check_response_findings(const struct check *check)
 	for (unsigned i = 0; check->report && i < check->report->n; i++)
 		found |= check->report->member[i].verdict.findings;
 	return found;
+}
+
+bool check_response_finding_text(struct buf *out, const struct check *check, int finding)
+{
+	unsigned i = 0;
+
+	while (i + 1 < check->report->n && !(check->report->member[i].verdict.findings >> finding & 1))
+		i++;
+	put_place(out, check, i);
+	return buf_printf(out, "%s", clinch_finding_text(finding));
 }
 
 /* ---- the verdict ---- */
@@ -142,40 +166,35 @@ static bool peer_certificate(const struct check *check, unsigned i, struct cert_
 	return sent && i < n && cert_view_parse(view, der_of(sent[i].data, sent[i].size));
 }
 
-static void put_alt_name(struct buf *out, gnutls_x509_crt_t cert, unsigned i, unsigned *shown)
+/* Empty for a kind of name that no server goes by. False: there are no more. */
+static bool take_alt_name(struct buf *out, gnutls_x509_crt_t cert, unsigned i)
 {
 	char name[256], address[INET6_ADDRSTRLEN];
 	size_t size = sizeof(name);
 	int type = gnutls_x509_crt_get_subject_alt_name(cert, i, name, &size, NULL);
-	auto_buf text = { .max = 1024 };
 
+	buf_reset(out);
 	if (type == GNUTLS_SAN_DNSNAME)
-		report_printable(&text, name, size);
+		report_printable(out, name, size);
 	else if (type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16))
-		buf_printf(&text, "%s", inet_ntop(size == 4 ? AF_INET : AF_INET6, name, address, sizeof(address)));
-	if (!text.len)
-		return;
-	buf_printf(out, "%s", (*shown)++ ? ", " : "");
-	buf_add(out, text.data, text.len);
+		buf_printf(out, "%s", inet_ntop(size == 4 ? AF_INET : AF_INET6, name, address, sizeof(address)));
+	return type != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
 }
 
 static void put_names(struct buf *out, gnutls_x509_crt_t cert)
 {
-	char name[4];
-	unsigned shown = 0, i;
+	auto_buf name = { .max = 1024 };
+	unsigned shown = 0;
 
-	for (i = 0; shown < NAMES_SHOWN; i++) {
-		size_t size = sizeof(name);
-
-		if (gnutls_x509_crt_get_subject_alt_name(cert, i, name, &size, NULL) ==
-		    GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
-			break;
-		put_alt_name(out, cert, i, &shown);
-		if (i > 200)
-			break;
+	for (unsigned i = 0; i < NAMES_READ && shown <= NAMES_SHOWN && take_alt_name(&name, cert, i); i++) {
+		if (!name.len)
+			continue;
+		buf_printf(out, "%s", shown ? ", " : "");
+		if (shown++ < NAMES_SHOWN)
+			buf_add(out, name.data, name.len);
 	}
-	if (shown >= NAMES_SHOWN || !shown)
-		buf_printf(out, shown ? ", ..." : "no name at all");
+	if (shown > NAMES_SHOWN || !shown)
+		buf_printf(out, shown ? "..." : "no name at all");
 }
 
 static void say_name(struct buf *out, const struct check *check)
@@ -231,18 +250,6 @@ static void say_untrusted(struct buf *out, const struct check *check)
 	report_name(out, view.issuer);
 }
 
-/* Which certificate it is about, unless it is the peer's own. */
-static void put_place(struct buf *out, const struct check *check)
-{
-	const gnutls_datum_t *cert = &check->report->member[check->blamed].cert;
-	struct cert_view view;
-
-	if (!check->blamed || !cert_view_parse(&view, der_of(cert->data, cert->size)))
-		return;
-	report_name(out, view.subject);
-	buf_printf(out, ": ");
-}
-
 static void say_response(struct buf *out, const struct check *check)
 {
 	const struct clinch_report *report = check->report;
@@ -252,7 +259,7 @@ static void say_response(struct buf *out, const struct check *check)
 		buf_printf(out, "%s", clinch_reason_text(check->reason));
 		return;
 	}
-	put_place(out, check);
+	put_place(out, check, check->blamed);
 	if (answer && !answer->der.size) {
 		buf_printf(out, "its responder: ");
 		report_printable(out, answer->detail, strlen(answer->detail));

@@ -56,7 +56,8 @@ enum report_tone report_tone_of(const struct clinch_verdict *verdict);
  */
 bool report_staple_text(struct buf *out, const struct report_style *style, gnutls_datum_t der,
 			const clinch_subject_t *subject, const struct clinch_verdict *verdict, int64_t now);
-/* One line each, "  warning      id: sentence". */
-bool report_findings_text(struct buf *out, const struct report_style *style, uint64_t findings);
+/* "  warning      id: sentence" and a line end. */
+bool report_finding_line(struct buf *out, const struct report_style *style, const char *level, const char *name,
+			 const char *text);
 
 #endif

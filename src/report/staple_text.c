@@ -120,19 +120,20 @@ static void put_life(struct buf *out, const struct report_style *style, const st
 	buf_printf(out, "\n");
 }
 
-bool report_findings_text(struct buf *out, const struct report_style *style, uint64_t findings)
+bool report_finding_line(struct buf *out, const struct report_style *style, const char *level, const char *name,
+			 const char *text)
 {
-	for (int i = 0; i < CLINCH_FINDING_COUNT; i++) {
-		bool warning = findings >> i & 1 && !strcmp(clinch_finding_level(i), "warning");
+	buf_printf(out, "  ");
+	report_tone(out, style, strcmp(level, "warning") != 0 ? REPORT_FAINT : REPORT_DOUBTFUL, level);
+	return buf_printf(out, "%*s%s: %s\n", (int)(13 - strlen(level)), "", name, text);
+}
 
-		if (!(findings >> i & 1))
-			continue;
-		buf_printf(out, "  ");
-		report_tone(out, style, warning ? REPORT_DOUBTFUL : REPORT_FAINT, clinch_finding_level(i));
-		if (!buf_printf(out, "%*s%s: %s\n", (int)(13 - strlen(clinch_finding_level(i))), "", clinch_finding_name(i),
-				clinch_finding_text(i)))
+static bool put_findings(struct buf *out, const struct report_style *style, uint64_t findings)
+{
+	for (int i = 0; i < CLINCH_FINDING_COUNT; i++)
+		if (findings >> i & 1 && !report_finding_line(out, style, clinch_finding_level(i), clinch_finding_name(i),
+							      clinch_finding_text(i)))
 			return false;
-	}
 	return true;
 }
 
@@ -154,5 +155,5 @@ bool report_staple_text(struct buf *out, const struct report_style *style, gnutl
 	put_time(out, "nextUpdate", verdict->next_update, now);
 	put_time(out, "producedAt", verdict->produced_at, now);
 	put_signer(out, der, subject, verdict);
-	return report_findings_text(out, style, verdict->findings) && reason.len;
+	return put_findings(out, style, verdict->findings) && reason.len;
 }

@@ -37,14 +37,19 @@ def gnutls_serv(identity, staple=None, port=None, udp=False, priority=None):
     return port
 
 
-def openssl_server(identity, *options, staple=None, port=None, address=None):
+def openssl_server(*args, **more):
+    """As openssl_process(), for who needs no more than the port."""
+    return openssl_process(*args, **more)[0]
+
+
+def openssl_process(identity, *options, staple=None, port=None, address=None):
+    """OpenSSL's server with the bytes of `staple`. Returns the port and the process."""
     port = port or free_port()
     argv = ["openssl", "s_server", "-accept", f"{address}:{port}" if address else port, "-cert", identity.cert_file, "-cert_chain", identity.chain_file,
             "-key", identity.key_file, *options]
     if staple is not None:
         argv += ["-status_file", _file(staple)]
-    start(argv, ready="ACCEPT", stdin=subprocess.PIPE)  # it ends when its standard input does
-    return port
+    return port, start(argv, ready="ACCEPT", stdin=subprocess.PIPE)  # it ends when its standard input does
 
 
 _files = 0

@@ -93,7 +93,9 @@ def dtls_of_openssl():
 @case
 def dtls_to_nobody():
     refused = check("--udp", "--timeout", "1", f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}")
-    expect_equal([refused.rc, refused.json["reason"]], [1, "connection-refused"], f"{refused}")
+    expect_equal([refused.rc, refused.json["reason"], refused.json["address"]], [1, "connection-refused", None], f"{refused}")
+    text = clinch("check", "--udp", "--timeout", "1", f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}")
+    expect_not_in("connected", text.out, "the text")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         begun = time.monotonic()
@@ -218,6 +220,18 @@ def a_certificate_without_a_responder_is_not_asked_about():
     result = check("--ask-responder", f"127.0.0.1:{gnutls_serv(PLAIN, PKI.response(PLAIN))}")
     expect_equal([result.rc, result.err], [0, ""], f"{result}")
     expect_not_in("responder", result.json["chain"][0], "the member")
+    expect_in("responder-unnamed", ids(result), "findings")
+    text = clinch("check", "-v", "--ca", ROOT, "--ask-responder", f"127.0.0.1:{gnutls_serv(PLAIN, PKI.response(PLAIN))}")
+    expect_match("^  responder    none is named in the certificate$", text.out, "the text")
+    expect_in("certificate 1 of the path names no responder", text.err, "the steps")
+    expect_not_in("asking", text.err, "the steps")
+
+
+@case
+def advice_of_the_half_that_fetches_is_not_handed_on():
+    by_ldap = PKI.leaf("localhost", ocsp_url="ldap://127.0.0.1/", label="by-ldap")
+    result = check("--ask-responder", f"127.0.0.1:{gnutls_serv(by_ldap, PKI.response(by_ldap))}")
+    expect_match("^ldap://127.0.0.1/: .*neither http nor https$", result.json["chain"][0]["responder"]["detail"], "the detail")
 
 
 @case
@@ -270,6 +284,7 @@ def a_strangers_url_does_not_lead_into_the_private_network():
         kept_out = check(*by_proxy)
         expect_equal(kept_out.rc, 0, f"kept out\n{kept_out}")
         expect_in("responder-unanswered", ids(kept_out), "findings")
+        expect_match("; --allow-private permits that$", kept_out.json["chain"][0]["responder"]["detail"], "what to change")
         allowed = check("--allow-private", *by_proxy)
         expect_equal([allowed.rc, allowed.json["verdict"]], [3, "revoked"], f"allowed\n{allowed}")
 

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The pure parts of `check`: targets, and what is said before TLS, fed in pieces of every size. */
+#include "base/buf.h"
+#include "probe/ask.h"
+#include "probe/deadline.h"
 #include "probe/starttls.h"
 #include "probe/target.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -336,6 +342,77 @@ static void refuses_a_name_that_does_not_fit_into_a_line(void **state)
 	}
 }
 
+/* ---- the child that asks ---- */
+
+#define WITHIN_MS 700
+#define SLACK_MS 5000
+
+static int ask_by(const char *script, struct buf *out, int *exit_status, struct clinch_error *err)
+{
+	char path[] = "/tmp/clinch-test.XXXXXX";
+	unsigned char byte = 0;
+	int fd = mkstemp(path), rc;
+	struct ask ask = {
+		.keep_path = path, .cert = { &byte, 1 }, .issuer = { &byte, 1 }, .deadline = deadline_now() + WITHIN_MS
+	};
+
+	assert_true(fd >= 0 && dprintf(fd, "#!/bin/sh\n%s\n", script) > 0 && fchmod(fd, 0700) == 0);
+	close(fd);
+	rc = ask_responder(out, &ask, exit_status, err);
+	unlink(path);
+	return rc;
+}
+
+static void a_child_that_does_not_end_is_ended_at_the_deadline(void **state)
+{
+	static const char *const scripts[] = {
+		"exec sleep 60",
+		"exec sleep 60 >&- 2>&-",
+		"exec yes",
+		"exec yes >&2 2>/dev/null",
+		"yes >&2; exec sleep 60 >&- 2>&-",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		struct buf out = { .max = 4096 };
+		struct clinch_error err = { 0 };
+		int64_t begun = deadline_now();
+		int exit_status = 0;
+
+		ask_by(scripts[i], &out, &exit_status, &err);
+		assert_in_range(deadline_now() - begun, 0, WITHIN_MS + SLACK_MS);
+		assert_int_equal(exit_status, -1);
+		buf_done(&out);
+	}
+}
+
+static void what_it_reports_is_said_without_its_advice(void **state)
+{
+	static const struct {
+		const char *script, *text;
+	} rows[] = {
+		{ "echo 'clinch fetch: x: no; with --url' >&2; echo '{\"url\":\"ldap://x\",\"detail\":\"a; b\"}' >&2; exit 1",
+		  "ldap://x: a; b" },
+		{ "echo '{\"url\":null,\"outcome\":\"private-address\",\"detail\":\"a\"}' >&2; exit 1",
+		  "a; --allow-private permits that" },
+		{ "echo '{\"detail\":\"\\u001b[31m\"}' >&2; exit 1", "?[31m" },
+		{ "echo 'clinch fetch: usage' >&2; exit 2", "clinch-keep ended with status 2 and no word" },
+		{ "exit 1", "clinch-keep ended with status 1 and no word" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf out = { .max = 4096 };
+		struct clinch_error err = { 0 };
+		int exit_status;
+
+		assert_int_not_equal(ask_by(rows[i].script, &out, &exit_status, &err), 0);
+		assert_string_equal(err.text, rows[i].text);
+		buf_done(&out);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -346,6 +423,8 @@ int main(void)
 		cmocka_unit_test(refuses_bytes_behind_the_permission_for_tls),
 		cmocka_unit_test(bounds_a_line_and_a_dialogue),
 		cmocka_unit_test(refuses_a_name_that_does_not_fit_into_a_line),
+		cmocka_unit_test(a_child_that_does_not_end_is_ended_at_the_deadline),
+		cmocka_unit_test(what_it_reports_is_said_without_its_advice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """`clinch check` and everything that can go wrong: the right exit status, a sentence that names the thing, in time."""
+import re
 import socket
 import subprocess
 import time
@@ -72,6 +73,8 @@ def refused():
     port = free_port()
     expect_trouble("connection-refused", rf"127\.0\.0\.1:{port} refuses the connection", f"127.0.0.1:{port}")
     expect_trouble("connection-refused", rf"\[::1\]:{port} refuses the connection", f"[::1]:{port}")
+    for target in (f"127.0.0.1:{port}", f"[::1]:{port}"):
+        expect_match(rf"^\? error  {re.escape(target)} refuses the", check(target).out, "an address literal, said once")
 
 
 @case
@@ -265,6 +268,7 @@ for row, (row_args, row_words) in {
         "timeout_word": (["--timeout", "5s", "localhost"], '"5s"'),
         "timeout_huge": (["--timeout", "99999999999999999999", "localhost"], "3600"),
         "at": (["--at", "yesterday", "localhost"], '"yesterday"'),
+        "at_the_epoch": (["--at", "1970-01-01T00:00:00Z", "localhost"], '"1970-01-01T00:00:00Z"'),
         "max_age": (["--max-age", "-5", "localhost"], '"-5"'),
         "connect_without_port": (["--connect", "127.0.0.1", "localhost"], '"127.0.0.1"'),
         "proxy_without_port": (["--proxy", "proxy.test", "localhost"], '"proxy.test"'),
@@ -286,6 +290,9 @@ def usage_under_nagios_is_unknown_and_not_critical():
     for args in (["--warn-below", "5", "localhost"], ["--warn-below", "1h", "--critical-below", "2h", "localhost"], []):
         result = clinch("check", "--format", "nagios", *args)
         expect_equal(result.rc, 3, f"{args}\n{result}")
+    for form in (["--format", "nagios"], ["--format=nagios"]):
+        expect_equal(clinch("check", "--bogus", *form, "localhost").rc, 3, f"a mistake before {form}")
+    expect_equal(clinch("check", "--bogus", "--", "--format", "nagios").rc, 2, "where it is no option")
     missing = clinch("check", "--format", "nagios", "--ca", "/nonexistent.pem", "localhost")
     expect_equal(missing.rc, 3, f"a missing file\n{missing}")
 
@@ -300,6 +307,12 @@ def targets_come_from_a_file_too():
     piped = check("--json", "--targets", "-", input=f"127.0.0.1:{port}\n")
     expect_equal([piped.rc, len(piped.jsonlines)], [0, 1], f"from standard input\n{piped}")
     expect_equal(check("--targets", "/nonexistent/targets").rc, 1, "a missing file")
+    full = check("--targets", a_file("full", b"\n" * (16 << 20)))
+    expect_equal(full.rc, 2, f"as large as it may be, and empty\n{full}")
+    expect_in("which target?", full.err, "stderr")
+    larger = check("--targets", a_file("larger", b"\n" * ((16 << 20) + 1)))
+    expect_equal(larger.rc, 1, f"larger\n{larger}")
+    expect_in("limit", larger.err, "stderr")
     expect_equal(check("--targets", a_file("bad", b"localhost:0\n")).rc, 2, "a bad target in it")
     expect_equal(check("--targets", a_file("nul", b"local\0host\n")).rc, 2, "not a text file")
 

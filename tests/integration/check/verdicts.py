@@ -3,14 +3,16 @@
 import os
 import pty
 import re
+import socket
 from datetime import timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from harness import add_case, build_path, case, clinch, expect, expect_equal, expect_in, expect_match, expect_not_in, main, tempdir
-from peers import gnutls_serv, openssl_server, unknown_response
+from harness import add_case, build_path, case, clinch, expect, expect_equal, expect_in, expect_match, expect_not_in, main, tempdir, \
+    wait_for
+from peers import Script, gnutls_serv, openssl_process, openssl_server, unknown_response
 from pki import Pki
 
 PKI = Pki(tempdir() + "/pki")
@@ -100,6 +102,40 @@ def openssl_is_judged_alike():
                                  (lambda: PKI.response(LEAF, status="revoked"), 3, "revoked")):
         result = check("--json", f"127.0.0.1:{openssl_server(LEAF, staple=make())}")
         expect_equal([result.rc, result.json["reason"]], [status, reason], f"{reason}\n{result}")
+
+
+@case
+def a_server_hears_why_it_was_refused():
+    for version in ("-tls1_2", "-tls1_3"):
+        port, server = openssl_process(LEAF, version, staple=PKI.expired(LEAF))
+        expect_equal(check(f"127.0.0.1:{port}").rc, 4, "exit status")
+        wait_for(lambda: "SSL alert number 113" in server.log_text(), 10, f"the alert in the server's log with {version}")
+
+
+@case
+def a_refused_connection_is_ended_and_not_reset():
+    backend, endings = openssl_server(LEAF, "-tls1_3", staple=PKI.expired(LEAF)), []
+
+    def between(talk):
+        """Whatever the server has said is there, mostly unread, when the client leaves."""
+        other = socket.create_connection(("127.0.0.1", backend), timeout=10)
+        other.sendall(talk.connection.recv(65536))
+        answer = other.recv(65536)
+        while len(answer) < 2000:
+            answer += other.recv(65536)
+        talk.say(answer + b"\x17\x03\x03\x00\x10" + b"x" * 16)
+        try:
+            while talk.connection.recv(65536):
+                pass
+            endings.append("end")
+        except ConnectionResetError:
+            endings.append("reset")
+        other.close()
+
+    with Script(between) as proxy:
+        expect_equal(check(f"127.0.0.1:{proxy.port}").rc, 4, "exit status")
+        wait_for(lambda: endings, 10, "the end of the connection")
+    expect_equal(endings, ["end"], "how it ended")
 
 
 @case
@@ -273,6 +309,10 @@ def the_path_and_the_name_count():
     wrong = check("--servername", "www.example.com", f"127.0.0.1:{port}")
     expect_equal(wrong.rc, 4, f"exit status for another name\n{wrong}")
     expect_match(r"not for www\.example\.com, it is for localhost, 127\.0\.0\.1", wrong.out, "the sentence")
+    for count, end in ((5, "5.test"), (6, "5.test, ...")):
+        names = [f"{i}.test" for i in range(1, count + 1)]
+        many = check("--json", "--servername", "www.example.com", f"127.0.0.1:{gnutls_serv(PKI.leaf('many', dns=names, ip=[], label=end))}")
+        expect_equal(many.json["detail"].split(", it is for ")[1], "1.test, 2.test, 3.test, 4.test, " + end, f"{count} names")
     untrusted = clinch("check", "--json", "--ca", OTHER.root.cert_file, f"127.0.0.1:{port}")
     expect_equal([untrusted.rc, untrusted.json["verdict"], untrusted.json["reason"]], [4, "invalid", "path-untrusted"], "another root")
     expect_match("the last of the 2 sent was issued by CN=root ec$", untrusted.json["detail"], "the issuer that is not trusted")
@@ -323,6 +363,17 @@ def an_intermediates_staple_counts_too():
     result = check("--json", "--require", "chain", f"127.0.0.1:{chain}")
     expect_equal([result.rc, result.json["reason"]], [5, "missing-required"], "chain")
     expect_in("intermediate", result.json["detail"], "which one is missing")
+
+
+@case
+def a_finding_says_which_certificate_it_is_about():
+    port = gnutls_serv(PKI.leaf("localhost", ocsp_url="ldap://127.0.0.1/", label="by-ldap"))
+    texts = {f["id"]: f["text"] for f in check("--json", f"127.0.0.1:{port}").json["findings"]}
+    expect_match(r"\Aan OCSP URL of the certificate is not http", texts["url-not-http"], "of the leaf")
+    expect_match(r"\ACN=intermediate ec: the certificate names no", texts["no-url"], "of the intermediate")
+    expect_match(r"^  info         no-url: CN=intermediate ec: ", check("-v", f"127.0.0.1:{port}").out, "the text")
+    neither = {f["id"]: f["text"] for f in check("--json", f"127.0.0.1:{gnutls_serv(MUST)}", "--require", "none").json["findings"]}
+    expect_match(r"\Athe certificate names no", neither["no-url"], "of both")
 
 
 @case
