@@ -35,7 +35,7 @@ static const char *const next_steps[CLINCH_REASON_COUNT] = {
 		"than the URL asked?",
 
 	[CLINCH_REASON_SIGNER_UNKNOWN] =
-		"is it the response of another CA? if a signer of your own is meant, name it: --trust-signer CERT.pem",
+		"is it the response of another CA? if a signer of your own is meant, name it: clinch verify --trust-signer CERT.pem",
 	[CLINCH_REASON_DELEGATE_ISSUER] =
 		"the certificate's own issuer must issue the delegate: tell the CA; after a change of the CA's key, "
 		"use the issuer that signed this certificate",
@@ -48,7 +48,7 @@ static const char *const next_steps[CLINCH_REASON_COUNT] = {
 
 	[CLINCH_REASON_SIGNATURE_UNKNOWN] = "ask the CA for a response signed with RSA, ECDSA, Ed25519 or Ed448 and SHA-2",
 	[CLINCH_REASON_SIGNATURE_WEAK] =
-		"ask the CA for a SHA-2 signature; until then SHA-1 (never MD5) can be allowed by --allow-sha1",
+		"ask the CA for a SHA-2 signature; until then clinch verify --allow-sha1 believes SHA-1 (never MD5)",
 	[CLINCH_REASON_SIGNATURE_BAD] =
 		"do not use it: the bytes were changed, or it is forged; fetch a new one (clinch fetch)",
 
@@ -56,7 +56,8 @@ static const char *const next_steps[CLINCH_REASON_COUNT] = {
 	[CLINCH_REASON_PRODUCED_OUTSIDE] =
 		"replace an expired certificate; for a new one, fetch a response that was made since (clinch fetch)",
 	[CLINCH_REASON_NONCE_MISMATCH] =
-		"do not use it: it answers somebody else's question, or was replayed; ask again, or without --nonce",
+		"do not use it: it answers somebody else's question, or was replayed; ask again, or without a nonce "
+		"(clinch fetch)",
 
 	[CLINCH_REASON_NO_ENTRY] =
 		"was the certificate renewed? fetch the response for this one (clinch fetch), with its own issuer",

@@ -92,6 +92,22 @@ static void every_reason_but_acceptance_has_a_next_step(void **state)
 	assert_null(report_next_step(CLINCH_REASON_COUNT));
 }
 
+/* The same table serves commands that have the option and commands that have not. */
+static void an_option_in_a_next_step_comes_with_its_command(void **state)
+{
+	(void)state;
+	for (int reason = 0; reason < CLINCH_REASON_COUNT; reason++) {
+		const char *step = report_next_step(reason), *option = step ? strstr(step, " --") : NULL;
+
+		if (!option)
+			continue;
+		while (option > step && option[-1] >= 'a' && option[-1] <= 'z')
+			option--;
+		if (option - step < 7 || strncmp(option - 7, "clinch ", 7) != 0)
+			fail_msg("%s: \"%s\"", clinch_reason_name(reason), step);
+	}
+}
+
 static void every_reason_has_a_detail_for_bytes_of_every_kind(void **state)
 {
 	(void)state;
@@ -385,6 +401,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reason_but_acceptance_has_a_next_step),
+		cmocka_unit_test(an_option_in_a_next_step_comes_with_its_command),
 		cmocka_unit_test(every_reason_has_a_detail_for_bytes_of_every_kind),
 		cmocka_unit_test(every_reason_has_the_same_members_in_json),
 		cmocka_unit_test(every_reason_has_a_text_within_the_terminal),
