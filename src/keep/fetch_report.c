@@ -30,7 +30,7 @@ static const struct {
 	[FETCH_PROXY_FAILED] = { EXIT_NOT_FOUND_OUT, "look at the proxy (--proxy, http_proxy, https_proxy)" },
 	[FETCH_BROKEN_OFF] = { EXIT_NOT_FOUND_OUT, "try again later" },
 	[FETCH_NOT_HTTP] = { EXIT_NOT_FOUND_OUT, "is that a responder? another is asked with --url" },
-	[FETCH_TOO_LARGE] = { EXIT_NOT_BELIEVED, "if that is right, allow it with --max-size" },
+	[FETCH_TOO_LARGE] = { EXIT_NOT_BELIEVED, "--max-size allows a larger body, another responder is asked with --url" },
 	[FETCH_REDIRECTED] = { EXIT_NOT_FOUND_OUT, "another responder is asked with --url" },
 	[FETCH_CLIENT_ERROR] = { EXIT_NOT_FOUND_OUT, "is that the certificate's responder? another is asked with --url" },
 	[FETCH_SERVER_ERROR] = { EXIT_NOT_FOUND_OUT, "try again later" },

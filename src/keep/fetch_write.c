@@ -6,34 +6,39 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "keep/fetch_command.h"
+#include "store/store.h"
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define DEFAULT_MAX_SIZE 65536
 
-/* thisUpdate later, or equal with a later nextUpdate. "Revoked" need only not be older than a "good". */
-static bool supersedes(const struct clinch_verdict *offered, const struct clinch_verdict *held)
+/* Where a symbolic link leads, so that the link stays one: servers are often told of staples by links. NULL: errno says why.
+ */
+static char *follow(const char *path)
 {
-	if (offered->this_update != held->this_update)
-		return offered->this_update > held->this_update;
-	if (offered->status == CLINCH_REVOKED && held->status == CLINCH_GOOD)
-		return true;
-	return offered->next_update > held->next_update;
+	struct stat status;
+	char *real = realpath(path, NULL);
+
+	if (real || errno != ENOENT)
+		return real;
+	if (lstat(path, &status) < 0) /* there is nothing yet */
+		return strdup(path);
+	errno = ENOENT; /* a link to nowhere */
+	return NULL;
 }
 
-/* What the file holds: *counts when it is believed now, or an old "revoked". Garbage, or somebody else's response, does not.
- */
-static int read_held(struct fetch_run *run, bool *counts, struct clinch_verdict *verdict, struct clinch_error *err)
+/* What the file holds; zeroed when there is none, which does not count, as garbage or somebody else's response does not. */
+static int read_held(struct fetch_run *run, const char *path, struct clinch_verdict *verdict, struct clinch_error *err)
 {
 	uint32_t max = run->set.options.max_size ? run->set.options.max_size : DEFAULT_MAX_SIZE;
 	auto_buf bytes = { .max = max };
-	clinch_response_t *response = NULL;
 	struct clinch_policy policy = run->set.options.policy;
 	gnutls_datum_t der;
-	int rc = file_read(&bytes, run->set.out, err);
+	int rc = file_read(&bytes, path, err);
 
-	*counts = false;
+	*verdict = (struct clinch_verdict){ .status = CLINCH_INVALID };
 	if (rc == CLINCH_E_TOO_LARGE || (rc == CLINCH_E_FILE && err->sys_errno == ENOENT)) {
 		*err = (struct clinch_error){ 0 };
 		return 0;
@@ -42,9 +47,7 @@ static int read_held(struct fetch_run *run, bool *counts, struct clinch_verdict 
 		return rc;
 	policy.max_len = max;
 	der = (gnutls_datum_t){ bytes.data, (unsigned)bytes.len };
-	clinch_verify(&response, verdict, &der, run->subject, time(NULL), &policy);
-	*counts = response || verdict->status == CLINCH_REVOKED;
-	clinch_response_unref(response);
+	clinch_verify(NULL, verdict, &der, run->subject, time(NULL), &policy);
 	return 0;
 }
 
@@ -53,13 +56,15 @@ static int exit_of(const struct clinch_verdict *verdict)
 	return verdict->status == CLINCH_REVOKED ? EXIT_REVOKED : EXIT_ACCEPTED;
 }
 
-static int keep_held(struct fetch_run *run, const struct clinch_verdict *offered, const struct clinch_verdict *held)
+static int keep_held(struct fetch_run *run, enum store_answer answer, const struct clinch_verdict *offered,
+		     const struct clinch_verdict *held)
 {
 	char ours[TIME_TEXT_SIZE], theirs[TIME_TEXT_SIZE];
 
 	run->unchanged = true;
-	if (offered->this_update < held->this_update || offered->next_update < held->next_update)
-		cli_say(run->self, "%s: kept, it is newer (thisUpdate %s, %s) than what %s answered (%s)", run->set.out,
+	if (answer == STORE_OLDER)
+		cli_say(run->self, "%s: kept, it is %s (thisUpdate %s, %s) than what %s answered (%s)", run->set.out,
+			held->status == CLINCH_REVOKED && held->this_update == offered->this_update ? "worse" : "newer",
 			time_format(ours, held->this_update), clinch_status_name(held->status), run->outcome.url,
 			time_format(theirs, offered->this_update));
 	return exit_of(held);
@@ -67,16 +72,18 @@ static int keep_held(struct fetch_run *run, const struct clinch_verdict *offered
 
 static int to_file(struct fetch_run *run, gnutls_datum_t der, const struct clinch_verdict *verdict)
 {
+	auto_free char *path = follow(run->set.out);
 	struct clinch_verdict held;
-	bool counts;
+	enum store_answer answer;
 
-	if (read_held(run, &counts, &held, &run->error)) {
+	if (path ? read_held(run, path, &held, &run->error) : error_errno(&run->error, "%s", run->set.out)) {
 		cli_say(run->self, "%s; nothing was written, name another file with -o", run->error.text);
 		return EXIT_NOT_FOUND_OUT;
 	}
-	if (counts && !supersedes(verdict, &held))
-		return keep_held(run, verdict, &held);
-	if (file_replace(run->set.out, der.data, der.size, 0644, &run->error)) {
+	answer = store_rule(verdict, &held);
+	if (answer != STORE_TOOK)
+		return keep_held(run, answer, verdict, &held);
+	if (file_replace(path, der.data, der.size, 0644, &run->error)) {
 		cli_say(run->self, "%s; what was there is as it was", run->error.text);
 		return EXIT_NOT_FOUND_OUT;
 	}

@@ -126,6 +126,28 @@ def replaces_what_is_no_longer_believed():
 
 
 @case
+def keeps_a_revoked_that_is_as_old_as_a_good_answer():
+    result = replaces(fresh(60, "revoked"), fresh(60), EXIT_REVOKED, kept=True)
+    expect_in(": kept, it is worse (thisUpdate ", result.err, "the message")
+
+
+@case
+def replaces_what_a_link_leads_to():
+    place = os.path.join(tempdir(), "linked")
+    os.mkdir(place)
+    real, link = os.path.join(place, "real.der"), os.path.join(tempdir(), "link.der")
+    os.symlink(real, link)
+    with Responder(answer(good)) as responder:
+        nowhere = fetch("--url", responder.url, "-o", link)
+        expect_exit(nowhere, EXIT_NOT_FOUND_OUT)
+        expect_in(f"{link}: No such file", nowhere.err, "the message")
+        write(real, fresh(120))
+        expect_exit(fetch("--url", responder.url, "-o", link), EXIT_GOOD)
+        expect_equal((os.readlink(link), read(real), os.listdir(place)), (real, good, ["real.der"]), "the link and its file")
+        expect_exit(fetch("--url", responder.url, "-o", link), EXIT_GOOD)
+
+
+@case
 def says_that_the_directory_of_the_file_is_not_there():
     with Responder(answer(good)) as responder:
         result = fetch("--url", responder.url, "-o", "/nonexistent/leaf.der")
