@@ -408,6 +408,7 @@ static void a_wrong_call_is_an_error_and_attaches_nothing(void **state)
 	const struct clinch_policy nonce = { .nonce = &some }, trusted = { .trusted = &some }, newer = { .reserved = { 1 } };
 	pair_begin(&pair, &setup, NULL);
 	assert_int_equal(clinch_client_attach(NULL, NULL, NULL), CLINCH_E_ARGUMENT);
+	assert_null(clinch_client_report(NULL));
 	assert_int_equal(clinch_client_attach(pair.client, "", NULL), CLINCH_E_ARGUMENT);
 	assert_int_equal(clinch_client_attach(pair.client, NULL, &nonce), CLINCH_E_ARGUMENT);
 	assert_int_equal(clinch_client_attach(pair.client, NULL, &trusted), CLINCH_E_ARGUMENT);
