@@ -9,6 +9,7 @@
 
 #define PULSE_ROWS 1000      /* handled in one turn of the loop */
 #define FILE_CHANGES_MS 2000 /* a row whose file holds another certificate at present */
+#define URGENT_S 900         /* of life left */
 #define JOBS_TOTAL 256       /* a job holds buffers; a row that waits for its turn holds none */
 #define JOBS_PER_RESPONDER 8
 
@@ -174,11 +175,19 @@ static void failed(struct keeper *keeper, struct keep_row *row, const struct fet
 	tell_life(keeper, row);
 }
 
-static void note_try(struct keeper *keeper, struct keep_row *row, bool was_missing)
+void attempts_await(struct keeper *keeper, struct keep_row *row)
 {
-	if (!row->tried && was_missing && keeper->untried > 0)
-		keeper->untried--;
-	row->tried = true;
+	if (row->state != KEEP_MISSING || row->next_try_ms == INT64_MAX)
+		return;
+	row->awaited = true;
+	keeper->awaited++;
+}
+
+static void await_no_more(struct keeper *keeper, struct keep_row *row)
+{
+	if (row->awaited)
+		keeper->awaited--;
+	row->awaited = false;
 }
 
 static void took(struct keeper *keeper, struct keep_row *row, struct keep_event *told, enum keep_state before)
@@ -224,23 +233,20 @@ static void drop_fetch(struct keeper *keeper, struct keep_row *row)
 
 	queue_leave(&keeper->queue, &fetch->item);
 	keeper->fetching--;
+	clinch_subject_unref(fetch->subject);
 	free(fetch);
 }
 
-static void succeeded(struct keeper *keeper, struct keep_row *row, const struct fetch_event *event)
+static void succeeded(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject,
+		      const struct fetch_event *event)
 {
 	const struct attempts_arrival arrival = { event->response, event->outcome };
-	auto_subject *subject = NULL;
 	enum store_answer answer;
 	struct clinch_error err = { 0 };
-	int rc = examine_subject(row, &subject, &err);
 
-	if (rc == 0)
-		rc = attempts_take(keeper, row, subject, &arrival, &answer, &err);
-	if (rc == 0)
+	if (attempts_take(keeper, row, subject, &arrival, &answer, &err) == 0)
 		return;
 	tell_notice(keeper, KEEP_WARNING, row, NULL, "what was fetched cannot be kept: %s", err.text);
-	scan_soon(keeper);
 	attempts_plan(keeper, row, FILE_CHANGES_MS);
 }
 
@@ -251,7 +257,7 @@ static void on_fetch(const struct fetch_event *event)
 	struct keep_fetch *fetch = event->user;
 	struct keeper *keeper = fetch->keeper;
 	struct keep_row *row = fetch->row;
-	bool was_missing = row->state == KEEP_MISSING;
+	auto_subject *subject = NULL;
 
 	if (event->kind == FETCH_ASKED) {
 		struct keep_event told = {
@@ -260,14 +266,16 @@ static void on_fetch(const struct fetch_event *event)
 		tell(keeper, &told);
 		return;
 	}
+	subject = TAKE(fetch->subject);
 	drop_fetch(keeper, row);
 	if (event->outcome->http_status)
 		row->latency_ms = (uint32_t)event->outcome->took_ms;
 	if (event->response)
-		succeeded(keeper, row, event);
+		succeeded(keeper, row, subject, event);
 	else
 		failed(keeper, row, event);
-	note_try(keeper, row, was_missing);
+	row->tried = true;
+	await_no_more(keeper, row);
 	pump(keeper);
 	keeper_check_ready(keeper);
 }
@@ -276,7 +284,6 @@ static bool start_job(struct keeper *keeper, struct keep_row *row)
 {
 	const struct keep_source *source = row_source(keeper, row);
 	struct fetch_options options = keeper->conf->fetch;
-	auto_subject *subject = NULL;
 	struct clinch_error err = { 0 };
 
 	options.policy = keeper->policy;
@@ -290,8 +297,9 @@ static bool start_job(struct keeper *keeper, struct keep_row *row)
 		options.urls = &source->responder;
 		options.n_urls = 1;
 	}
-	return examine_subject(row, &subject, &err) == 0 &&
-	       fetch_job_start(&row->fetch->job, keeper->engine, subject, &options, on_fetch, row->fetch, &err) == 0;
+	return examine_subject(row, &row->fetch->subject, &err) == 0 &&
+	       fetch_job_start(&row->fetch->job, keeper->engine, row->fetch->subject, &options, on_fetch, row->fetch,
+			       &err) == 0;
 }
 
 /* Those whose turn has come. One whose file has just changed is looked for in a scan. */
@@ -304,18 +312,26 @@ static void pump(struct keeper *keeper)
 		if (start_job(keeper, row))
 			continue;
 		drop_fetch(keeper, row);
-		scan_soon(keeper);
+		if (row->places && !row->places->file->is_bad)
+			scan_soon(keeper);
 		attempts_plan(keeper, row, FILE_CHANGES_MS);
 	}
 }
 
-/* Into the queue of its responder; a certificate that has nothing yet goes first. */
+/* First go a certificate that has nothing yet and one whose life ends soon, the latest of them before the others. */
+static bool is_urgent(const struct keep_row *row)
+{
+	if (row->state == KEEP_MISSING)
+		return !row->tried;
+	return row->life.fresh_until - keeper_now() < URGENT_S;
+}
+
+/* Into the queue of its responder. */
 static void enqueue(struct keeper *keeper, struct keep_row *row)
 {
 	struct keep_fetch *fetch = calloc(1, sizeof(*fetch));
-	bool urgent = row->state == KEEP_MISSING && !row->tried;
 
-	if (!fetch || !queue_add(&keeper->queue, &fetch->item, row->lane, urgent)) {
+	if (!fetch || !queue_add(&keeper->queue, &fetch->item, row->lane, is_urgent(row))) {
 		free(fetch);
 		attempts_plan(keeper, row, FILE_CHANGES_MS);
 		return;
@@ -357,8 +373,7 @@ void attempts_forget(struct keeper *keeper, struct keep_row *row)
 		fetch_job_cancel(row->fetch->job);
 		drop_fetch(keeper, row);
 	}
-	if (row->state == KEEP_MISSING && !row->tried && keeper->untried > 0)
-		keeper->untried--;
+	await_no_more(keeper, row);
 	heap_remove(&keeper->due, row);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reading one certificate file: which of its certificates are rows, and what there is to say of those that are none. */
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "der/oid.h"
 #include "fetch/url.h"
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SUBJECT_BYTES_MAX (4 * 1024 * 1024)
 #define SHORT_LIVED_S (7 * 86400) /* its holder renews it rather than that anybody revokes it */
 
 struct member { /* one certificate of the file that is being read */
@@ -71,14 +73,11 @@ static bool is_without_staple(const struct reading *r, const struct member *m)
 
 static struct issuer *find_issuer(const struct reading *r, const struct member *m)
 {
-	struct issuers *issuers = &r->keeper->issuers;
 	struct issuer *found;
 
-	issuers_add_from_chain(issuers, r->chain, &m->view);
-	found = issuers_find(issuers, &m->view);
-	if (!found && issuers_add_from_system(issuers, m->der))
-		found = issuers_find(issuers, &m->view);
-	return found;
+	issuers_add_from_chain(&r->keeper->issuers, r->chain, &m->view);
+	found = issuers_find(&r->keeper->issuers, &m->view);
+	return found ? found : quest_for_issuer(r->keeper, r->file, m->der, &m->view);
 }
 
 const char *keeper_intern(struct keeper *keeper, const char *name)
@@ -167,7 +166,6 @@ static bool adopt(const struct reading *r, struct member *m)
 	if (issuer)
 		return make_row(r, m, issuer);
 	r->file->wants_issuer = true;
-	quest_for_issuer(r->keeper, r->file, m->der, &m->view);
 	return false;
 }
 
@@ -213,15 +211,37 @@ static bool replace_places(struct reading *r, unsigned n_rows)
 	return true;
 }
 
+static size_t size_of(const clinch_subject_t *subject)
+{
+	return sizeof(*subject) + clinch_subject_cert(subject).size;
+}
+
+/* As many certificates as a small budget allows: their files may be half written, or away, when a refresh is due. */
+static void remember(struct keeper *keeper, struct keep_row *row, clinch_subject_t *subject)
+{
+	if (keeper->subject_bytes + size_of(subject) > SUBJECT_BYTES_MAX)
+		return;
+	row->subject = clinch_subject_ref(subject);
+	keeper->subject_bytes += size_of(subject);
+}
+
+void examine_forget(struct keeper *keeper, struct keep_row *row)
+{
+	if (!row->subject)
+		return;
+	keeper->subject_bytes -= size_of(row->subject);
+	clinch_subject_unref(TAKE(row->subject));
+}
+
 static void introduce(struct reading *r, struct member *m)
 {
 	if (!m->subject || !m->row)
 		return;
+	remember(r->keeper, m->row, m->subject);
 	tell_row(r->keeper, KEEP_FOUND, m->row);
 	holding_load(r->keeper, m->row, m->subject);
-	if (m->row->state == KEEP_MISSING)
-		r->keeper->untried++;
 	attempts_plan_loaded(r->keeper, m->row);
+	attempts_await(r->keeper, m->row);
 }
 
 static void read_chain(struct reading *r)
@@ -298,9 +318,14 @@ static int subject_in(const struct keep_row *row, const struct keep_place *place
 
 int examine_subject(const struct keep_row *row, clinch_subject_t **out, struct clinch_error *err)
 {
-	int rc = error_set(err, CLINCH_E_MISSING, "%s: no file holds it any more", row->name);
 	unsigned tries = 8; /* a CA's certificate is in very many files */
+	int rc;
 
+	if (row->subject) {
+		*out = clinch_subject_ref(row->subject);
+		return 0;
+	}
+	rc = error_set(err, CLINCH_E_MISSING, "%s: no file holds it any more", row->name);
 	for (const struct keep_place *place = row->places; place && tries-- > 0; place = place->next) {
 		rc = subject_in(row, place, out, err);
 		if (rc == 0 || rc == CLINCH_E_MEMORY)

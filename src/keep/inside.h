@@ -44,7 +44,8 @@ struct keep_fetch {             /* a row that waits for its turn, or is being fe
 	struct queue_item item; /* first: the queue hands it back */
 	struct keeper *keeper;
 	struct keep_row *row;
-	struct fetch_job *job; /* NULL: it waits */
+	struct fetch_job *job;     /* NULL: it waits */
+	clinch_subject_t *subject; /* while the job runs */
 };
 
 struct keep_lane { /* an interned string: mostly the name of a responder, once for all rows that ask it */
@@ -99,6 +100,8 @@ struct keeper {
 	bool watch_trouble;     /* said */
 	bool has_absent, may_have_orphans;
 	struct issuers issuers;
+	size_t issuers_then;  /* how many there were when files that lack one were read last */
+	size_t subject_bytes; /* of rows' certificates in memory */
 	struct quest *quests;
 	size_t quests_running;
 
@@ -106,7 +109,7 @@ struct keeper {
 	struct fetch_engine *engine;
 	struct queue queue;
 	size_t fetching; /* rows with a fetch */
-	size_t untried;  /* rows without a response that were not tried yet */
+	size_t awaited;  /* rows without a response, not tried yet, that READY waits for */
 	bool ready;
 	int64_t wall_then, mono_then_ms; /* at the last tick */
 
@@ -147,12 +150,14 @@ void places_drop(struct keeper *keeper, struct keep_file *file);
 
 /* ---- examine.c ---- */
 void examine_file(struct keeper *keeper, struct keep_file *file);
+void examine_forget(struct keeper *keeper, struct keep_row *row); /* it goes */
 int examine_subject(const struct keep_row *row, clinch_subject_t **out, struct clinch_error *err);
 const struct keep_source *row_source(const struct keeper *keeper, const struct keep_row *row);
 
 /* ---- quests.c ---- */
-void quest_for_issuer(struct keeper *keeper, const struct keep_file *file, const gnutls_datum_t *cert,
-		      const struct cert_view *view);
+/* By the system's trusted roots; else it is looked for by caIssuers, and NULL is returned for now. Borrowed. */
+struct issuer *quest_for_issuer(struct keeper *keeper, const struct keep_file *file, const gnutls_datum_t *cert,
+				const struct cert_view *view);
 void quests_tick(struct keeper *keeper);
 void quests_load(struct keeper *keeper); /* what was found before, from the store's directory */
 void quests_done(struct keeper *keeper);
@@ -161,6 +166,7 @@ void quests_done(struct keeper *keeper);
 void attempts_plan(struct keeper *keeper, struct keep_row *row, int64_t wait_ms); /* INT64_MAX: never */
 void attempts_plan_loaded(struct keeper *keeper, struct keep_row *row);
 void attempts_replan_all(struct keeper *keeper);
+void attempts_await(struct keeper *keeper, struct keep_row *row);
 void attempts_forget(struct keeper *keeper, struct keep_row *row); /* it goes */
 void attempts_pulse(struct keeper *keeper);
 struct attempts_arrival {

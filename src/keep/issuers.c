@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "keep/issuers.h"
+#include "der/oid.h"
 #include "x509/signature.h"
 #include <gnutls/crypto.h>
 #include <string.h>
@@ -10,14 +11,54 @@ static inline void cleanup_trust(gnutls_x509_trust_list_t *held)
 		gnutls_x509_trust_list_deinit(*held, 1);
 }
 
-struct issuer *issuers_find(const struct issuers *issuers, const struct cert_view *cert)
+static bool key_id(struct der *out, const struct cert_view *view, const char *oid, size_t oid_len, uint8_t tag)
 {
-	for (size_t i = 0; i < issuers->n; i++) {
-		struct issuer *issuer = issuers->at[i];
-		if (der_equals(issuer->view.subject, cert->issuer) &&
-		    signature_check_issued(cert, issuer->key, issuer->key_kind) == 0)
+	struct der_extension extension;
+	struct der within;
+
+	if (!cert_view_extension(view, oid, oid_len, &extension))
+		return false;
+	within = extension.value;
+	if (tag != DER_OCTET_STRING && !der_take(&extension.value, DER_SEQUENCE, &within))
+		return false;
+	return der_take(&within, tag, out) && der_len(*out) > 0;
+}
+
+/* RFC 5280 4.2.1.1: the certificate says by which key it was signed, and the issuer's says that this is it. */
+static bool names_key_of(const struct cert_view *cert, const struct issuer *issuer)
+{
+	struct der wanted, there;
+
+	return key_id(&wanted, cert, OID_AUTHORITY_KEY_ID, sizeof(OID_AUTHORITY_KEY_ID) - 1, DER_CONTEXT_PRIMITIVE(0)) &&
+	       key_id(&there, &issuer->view, OID_SUBJECT_KEY_ID, sizeof(OID_SUBJECT_KEY_ID) - 1, DER_OCTET_STRING) &&
+	       der_equals(wanted, there);
+}
+
+static struct issuer *next_namesake(const struct issuers *issuers, const struct cert_view *cert, size_t *i)
+{
+	while (*i < issuers->n) {
+		struct issuer *issuer = issuers->at[(*i)++];
+		if (der_equals(issuer->view.subject, cert->issuer))
 			return issuer;
 	}
+	return NULL;
+}
+
+/*
+ * Where there is one of that name, and both certificates name its key, that is who issued it. A signature would say no more
+ * of use, and cost as much as judging a response: a response is judged by the issuer's key, whatever the certificate.
+ */
+struct issuer *issuers_find(const struct issuers *issuers, const struct cert_view *cert)
+{
+	size_t i = 0, more;
+	struct issuer *first = next_namesake(issuers, cert, &i), *issuer;
+
+	more = i;
+	if (first && !next_namesake(issuers, cert, &more) && names_key_of(cert, first))
+		return first;
+	for (issuer = first; issuer; issuer = next_namesake(issuers, cert, &i))
+		if (signature_check_issued(cert, issuer->key, issuer->key_kind) == 0)
+			return issuer;
 	return NULL;
 }
 

@@ -11,7 +11,8 @@ struct issuers { /* zeroed: empty */
 	size_t n, size;
 };
 
-/* The one whose name is the certificate's issuer and whose key signed it; borrowed. NULL: none. */
+/* The one whose name is the certificate's issuer and whose key signed it; borrowed. NULL: none. Where only one has the name,
+ * and the certificates' key identifiers fit, the signature is not checked. */
 struct issuer *issuers_find(const struct issuers *issuers, const struct cert_view *cert);
 
 /* Known already, or added: true. False: not a certificate with a key that can be used, or no memory. */

@@ -72,7 +72,7 @@ static void say_ready(struct keeper *keeper)
 
 void keeper_check_ready(struct keeper *keeper)
 {
-	if (keeper->scanned && !keeper->scanning && !keeper->scan_wanted && keeper->untried == 0 &&
+	if (keeper->scanned && !keeper->scanning && !keeper->scan_wanted && keeper->awaited == 0 &&
 	    keeper->quests_running == 0)
 		say_ready(keeper);
 }

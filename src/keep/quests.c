@@ -149,25 +149,28 @@ static struct quest *new_quest(struct keeper *keeper, const char *path, const st
 	return quest;
 }
 
-void quest_for_issuer(struct keeper *keeper, const struct keep_file *file, const gnutls_datum_t *cert,
-		      const struct cert_view *view)
+struct issuer *quest_for_issuer(struct keeper *keeper, const struct keep_file *file, const gnutls_datum_t *cert,
+				const struct cert_view *view)
 {
 	uint8_t key[FINGERPRINT_LEN];
 	struct quest *quest;
 
 	if (!key_of(key, view))
-		return;
+		return NULL;
 	for (quest = keeper->quests; quest; quest = quest->next)
 		if (memcmp(quest->key, key, sizeof(key)) == 0)
 			break;
 	if (quest && (quest->job || keeper_mono_ms(keeper) < quest->next_ms))
-		return;
+		return NULL;
+	if (issuers_add_from_system(&keeper->issuers, cert)) /* dear: not for each of a thousand files */
+		return issuers_find(&keeper->issuers, view);
 	if (!quest)
 		quest = new_quest(keeper, file->path, view);
 	if (!quest)
-		return;
+		return NULL;
 	memcpy(quest->key, key, sizeof(key));
 	start(quest, cert);
+	return NULL;
 }
 
 /* A quest is begun again by reading the files that want it. */

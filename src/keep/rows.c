@@ -113,6 +113,7 @@ void row_free(struct keep_row *row)
 	if (!row)
 		return;
 	issuer_unref(row->issuer);
+	clinch_subject_unref(row->subject);
 	clinch_response_unref(row->held);
 	free(row->name);
 	free(row->trouble);

@@ -17,6 +17,7 @@ struct keep_row {
 	char *name;                   /* owned */
 	const char *lane;             /* the responder that is asked first; interned, the keeper's */
 	struct keep_fetch *fetch;     /* NULL: it does not wait for its turn and is not being fetched */
+	clinch_subject_t *subject;    /* NULL: its file is read again when it is needed */
 	clinch_response_t *held;      /* NULL: the store has it, or nothing is held */
 	struct keep_trouble *trouble; /* owned, its strings behind it; NULL: none */
 	struct schedule_life life;    /* of what is held; 0: nothing */
@@ -32,6 +33,7 @@ struct keep_row {
 	uint8_t life_told; /* the last mark that was told: 100, 50, 25, 10, 0 */
 	uint8_t key_type;  /* index into key_types */
 	bool is_ca : 1, must_staple : 1;
+	bool awaited : 1;  /* READY waits for its first try */
 	bool tried : 1;    /* since it was found */
 	bool asked : 1;    /* since what is held came */
 	bool unsaved : 1;  /* `held` is not in the store */

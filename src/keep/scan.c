@@ -230,6 +230,7 @@ static void drop_row(struct keeper *keeper, struct keep_row *row)
 	tell_row(keeper, KEEP_GONE, row);
 	attempts_forget(keeper, row);
 	holding_drop(keeper, row);
+	examine_forget(keeper, row);
 	rows_remove(&keeper->rows, row);
 	row_free(row);
 }
@@ -305,6 +306,25 @@ static void expand(struct keeper *keeper)
 	}
 }
 
+/* So that it is read again: all, or what lacks an issuer. */
+static void forget_content(struct keeper *keeper, bool all)
+{
+	for (size_t i = 0; i < keeper->files.n_buckets; i++)
+		for (struct keep_file *file = keeper->files.bucket[i]; file; file = file->next)
+			if (all || file->wants_issuer)
+				file->seen = 0;
+}
+
+/* A file that lacks an issuer is read again when there are more of them than there were. */
+static void look_for_issuers(struct keeper *keeper)
+{
+	if (keeper->quests)
+		keeper_read_issuers(keeper);
+	if (keeper->quests && keeper->issuers.n != keeper->issuers_then)
+		forget_content(keeper, false);
+	keeper->issuers_then = keeper->issuers.n;
+}
+
 static void on_scan(uv_timer_t *timer)
 {
 	struct keeper *keeper = timer->data;
@@ -319,6 +339,7 @@ static void on_scan(uv_timer_t *timer)
 	keeper->scan_wanted = false;
 	keeper->first_news_ms = 0;
 	keeper->round++;
+	look_for_issuers(keeper);
 	keeper->watch_all = keeper_mono_ms(keeper) >= keeper->full_due_ms;
 	if (keeper->watch_all)
 		keeper->full_due_ms = keeper_mono_ms(keeper) + rescan;
@@ -346,24 +367,17 @@ void scan_soon(struct keeper *keeper)
 
 /* ---- from outside ---- */
 
-static void each_file(struct keeper *keeper, bool all)
-{
-	for (size_t i = 0; i < keeper->files.n_buckets; i++)
-		for (struct keep_file *file = keeper->files.bucket[i]; file; file = file->next)
-			if (all || file->wants_issuer)
-				file->seen = 0;
-	scan_soon(keeper);
-}
-
 void scan_all_anew(struct keeper *keeper)
 {
 	keeper->full_due_ms = 0;
-	each_file(keeper, true);
+	forget_content(keeper, true);
+	scan_soon(keeper);
 }
 
 void scan_again_where_issuers_lack(struct keeper *keeper)
 {
-	each_file(keeper, false);
+	forget_content(keeper, false);
+	scan_soon(keeper);
 }
 
 static void on_news(enum watches_news news, void *user)
@@ -383,6 +397,8 @@ static void open_watches(struct keeper *keeper)
 			    "files cannot be watched (%s); changes are found by looking every rescan", strerror(errno));
 	keeper->watch_trouble = !keeper->watches;
 	keeper->full_due_ms = 0;
+	if (keeper->conf->issuers)
+		on_dir(keeper->conf->issuers, keeper);
 }
 
 void scan_open(struct keeper *keeper)

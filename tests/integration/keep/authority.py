@@ -24,7 +24,7 @@ class Authority:
     def __init__(self, directory=None, **pki):
         self.pki = Pki(directory or os.path.join(new_tempdir(), "pki"), **pki)
         self.life_s, self.age_s = 4 * 86400, 0
-        self.mode, self.last, self.times = {}, {}, {}
+        self.mode, self.life_of, self.last, self.times = {}, {}, {}, {}
         self.over = threading.Event()
         self._identities, self._lock = {}, threading.Lock()
         self._server = None
@@ -86,10 +86,12 @@ class Authority:
 
     def sign(self, identity, status="good", age_s=None, life_s=None):
         """A response whose thisUpdate is `age_s` ago."""
+        if life_s is None:
+            life_s = self.life_of.get(identity.serial, self.life_s)
         self.pki.now = datetime.utcnow().replace(microsecond=0)
         this = timedelta(seconds=-(self.age_s if age_s is None else age_s))
         return self.pki.response(identity, status=status, this_update=this,
-                                 next_update=this + timedelta(seconds=self.life_s if life_s is None else life_s))
+                                 next_update=this + timedelta(seconds=life_s))
 
     def _answer(self, handler, request):
         serial = ocsp.load_der_ocsp_request(request).serial_number

@@ -96,6 +96,20 @@ def a_half_written_file_changes_nothing_until_it_is_whole():
 
 
 @case
+def a_file_that_stays_broken_does_not_keep_its_certificate_from_being_refreshed():
+    with Authority() as ca:
+        ca.life_s = 8
+        leaf = ca.leaf("www.example.org")
+        path = put(leaf, os.path.join(new_tempdir(), "site.pem"))
+        keep = Keep(path).start()
+        with open(path, "wb") as f:
+            f.write(leaf.pem[:300])
+        keep.wait_event("notice", text="stays in use")
+        keep.wait_event("refreshed", "www.example.org")
+        expect_equal(keep.events("gone"), [], "what is gone")
+
+
+@case
 def a_removed_certificate_is_gone_and_its_response_stays_for_a_week():
     with Authority() as ca:
         home = new_tempdir()
@@ -131,16 +145,14 @@ def one_certificate_in_two_files_is_one_row_until_both_are_gone():
 def a_thousand_added_at_once_leave_no_gap_for_the_others():
     with Authority() as ca:
         ca.pki.new_key = lambda kind=None, key=ca.pki.new_key(): key
-        ca.life_s = 10
         home, staging = new_tempdir(), new_tempdir()
         old = ca.leaf("old.example.org")
+        ca.life_of[old.serial] = 10
         put(old, f"{home}/old.pem")
         keep = Keep(f"{home}/*.pem", f"{home}/more/*.pem").start()
-        ca.life_s = 86400
         leaves = [ca.leaf(f"new{i}.example.org", label=f"new{i}") for i in range(1000)]
         for i, leaf in enumerate(leaves):
             put(leaf, f"{staging}/{i}.pem")
-        ca.life_s = 10
         since = keep.mark()
         os.rename(staging, f"{home}/more")
         deadline = time.monotonic() + 40
@@ -203,6 +215,17 @@ def a_missing_issuer_is_found_in_the_directory_of_issuers():
         put(ca.pki.intermediate, f"{issuers}/ca.pem", chain=False)
         keep = Keep(put(leaf, os.path.join(new_tempdir(), "leaf.pem"), chain=False), settings=f"issuers: {issuers}").start()
         keep.expect_held(leaf)
+
+
+@case
+def an_issuer_that_is_put_into_the_directory_later_is_found():
+    with Authority() as ca:
+        leaf = ca.leaf("alone.example.org")
+        issuers = new_tempdir()
+        keep = Keep(put(leaf, os.path.join(new_tempdir(), "leaf.pem"), chain=False), settings=f"issuers: {issuers}").start()
+        keep.wait_event("notice", text="its issuer, CN=intermediate ec, is neither in the file")
+        put(ca.pki.intermediate, f"{issuers}/ca.pem", chain=False)
+        keep.wait_held(leaf, seconds=3)
 
 
 @case
