@@ -16,10 +16,18 @@ FORMS = {
     "show": ["--json", "--format"],
     "fetch": ["--issuer", "--url", "--nonce", "-o"],
     "serve": ["-c", "--listen", "--backend", "--cert", "--key", "--store", "--responder", "--ready-file", "--user", "--allow-root"],
-    "completion": [],
 }
 OPERANDS = {"check": "HOST[:PORT]...", "verify": "RESPONSE.der|-", "show": "FILE|-", "fetch": "CHAIN.pem", "serve": "",
             "completion": "bash|zsh|fish"}
+# A command is what has a page of its own: neither comes without the other.
+COMMANDS = sorted(re.findall(r"^clinch-(\w+)\.1$", "\n".join(os.listdir(source_path("man"))), re.M))
+
+
+def documented(command):
+    """The long options that a command's page explains."""
+    with open(source_path("man", f"clinch-{command}.1"), encoding="utf-8") as f:
+        items = [line for line in f if line.startswith(".It ")]
+    return {f"--{name}" for line in items for name in re.findall(r"Fl Fl (\S+)", line)} | {"--help"}
 
 
 def helps(command):
@@ -27,16 +35,19 @@ def helps(command):
         for args in ([command, "--help"], ["help", command], [command, "-h"]):
             done = clinch(*args)
             expect_equal((done.rc, done.err), (0, ""), f"exit status and stderr\n{done}")
-            expect_match(rf"\AUsage: clinch {command} \[OPTION\]\.\.\.{re.escape((' ' + OPERANDS[command]).rstrip())}$", done.out, "the first line")
-            for option in FORMS[command] + ["--help"]:
+            operands = re.escape((" " + OPERANDS[command]).rstrip()) if command in OPERANDS else ".*"
+            expect_match(rf"\AUsage: clinch {command} \[OPTION\]\.\.\.{operands}$", done.out, "the first line")
+            listed = re.findall(r"^ +(-\w, )?(--[\w-]+)", done.out, re.M)
+            expect_equal({long for _, long in listed}, documented(command), "the options here and in the page")
+            for option in FORMS.get(command, []):
                 expect_match(rf"^ +(-\w, )?{option}\b", done.out, "options")
             long = [line for line in done.out.splitlines() if len(line) > 140]
             expect_equal(long, [], "lines too long for a terminal")
     return check
 
 
-for name in FORMS:
-    add_case(f"help_of_{name}_lists_every_option", helps(name))
+for name in COMMANDS:
+    add_case(f"help_of_{name}_lists_what_its_page_explains", helps(name))
 
 
 @case
@@ -45,7 +56,8 @@ def help_lists_every_command():
         done = clinch(*args)
         expect_equal((done.rc, done.err), (0, ""), "exit status and stderr")
         listed = re.findall(r"^  ([a-z]+) {2,}\S", done.out.split("Commands:\n")[1], re.M)
-        expect_equal(sorted(listed), sorted(FORMS), "commands")
+        expect_equal(sorted(listed), COMMANDS, "commands")
+    expect_equal([name for name in FORMS if name not in COMMANDS], [], "commands that scripts rely on")
 
 
 @case
@@ -176,12 +188,12 @@ def bash_learns_the_completion():
 
 @case
 def bash_offers_commands_options_and_values():
-    expect_equal(sorted(in_bash("")), sorted([*FORMS, "--help", "--version"]), "commands")
+    expect_equal(sorted(in_bash("")), sorted([*COMMANDS, "--help", "--version"]), "commands")
     expect_equal(in_bash("ver"), ["verify"], "a command begun")
     expect_equal(in_bash("verify", "--ma"), ["--max-age", "--max-size"], "options begun")
-    for command, wanted in FORMS.items():
+    for command in COMMANDS:
         offered = in_bash(command, "-")
-        missing = [o for o in wanted if o.startswith("--") and o not in offered]
+        missing = sorted(documented(command) - set(offered))
         expect_equal(missing, [], f"options of {command} that are not offered")
         expect_in("--help", offered, f"options of {command}")
     expect_equal(in_bash("verify", "--format", ""), ["text", "json"], "values")
@@ -212,7 +224,7 @@ def fish_offers_commands_options_and_values():
         expect_equal((done.rc, done.err), (0, ""), f"exit status and stderr\n{done}")
         return [row.split("\t")[0] for row in done.out.splitlines()]
 
-    expect_equal(sorted(offers("clinch ")), sorted(FORMS), "commands")
+    expect_equal(sorted(offers("clinch ")), COMMANDS, "commands")
     expect_equal(offers("clinch verify --ma"), ["--max-age", "--max-size"], "options begun")
     expect_equal(sorted(offers("clinch verify --format ")), ["json", "text"], "values")
     expect_in("--require", offers("clinch check --re"), "options of check")
