@@ -71,15 +71,17 @@ static void tell_staple(const struct look *look)
 static void end_waiting(struct state *state, const struct look *look)
 {
 	struct certificate *certificate = look->certificate;
+	const struct clinch_stapler_pair pair = { certificate->chain, certificate->key,
+						  (unsigned)(certificate - state->certificate) };
 	struct clinch_error err;
 
 	if (has_staple_to_come(certificate, &look->now) && !look->now.is_stapled)
 		return;
-	if (clinch_stapler_add_file(state->stapler, certificate->chain, certificate->key, &err) < 0)
+	if (clinch_stapler_add_files(state->stapler, &pair, 1, &err) < 0)
 		return;
 	certificate->waits = false;
 	certificate->where = state->stapler;
-	certificate->index = state->n_served++;
+	state_number(state);
 }
 
 static void tell_error(struct state *state, const struct clinch_error *err, const struct serve_hooks *hooks)

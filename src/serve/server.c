@@ -182,12 +182,16 @@ static void close_handle(uv_handle_t *handle, void *unused)
 		uv_close(handle, NULL);
 }
 
-/* The loop then runs out by itself. */
+/* The loop then runs out by itself. Signals that come once nobody handles them any more must not end what is ending. */
 static void end_if_all_ended(struct server *server)
 {
+	sigset_t all;
+
 	for (unsigned i = 0; i < server->n_workers; i++)
 		if (!atomic_load(&server->worker[i].ended))
 			return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	uv_walk(&server->loop, close_handle, NULL);
 }
 

@@ -3,6 +3,7 @@
 #include "serve/state.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "serve/load.h"
 #include <string.h>
 
 /* TLS 1.2 and 1.3, with forward secrecy. */
@@ -131,44 +132,56 @@ static int make_priority(struct state *state, const struct serve_conf *conf, str
 	return 0;
 }
 
-/* A certificate that is told to wait goes to the serving stapler at once when its staple is there, or when there can be
- * none. */
-static int add_certificate(struct state *state, const struct serve_certificate *conf, struct clinch_error *err)
+void state_number(struct state *state)
 {
-	struct certificate *certificate = &state->certificate[state->n_certificates];
-	clinch_stapler_t *where = conf->wait ? state->waiting : state->stapler;
-	unsigned index = conf->wait ? state->n_certificates - state->n_served : state->n_served;
-	int code = clinch_stapler_add_file(where, conf->chain, conf->key, err);
+	unsigned served = 0;
 
-	if (code < 0)
-		return code;
-	*certificate = (struct certificate){ .chain = conf->chain,
-					     .key = conf->key,
-					     .responder = conf->responder,
-					     .where = where,
-					     .index = index,
-					     .waits = conf->wait };
-	state->n_certificates++;
-	state->n_served += !conf->wait;
-	return 0;
+	for (unsigned i = 0; i < state->n_certificates; i++)
+		if (!state->certificate[i].waits)
+			state->certificate[i].index = served++;
+}
+
+/* Into the serving stapler or the waiting one; those of one stapler are numbered in the order of the configuration. */
+static int load_certificates(struct state *state, bool waiting, struct clinch_error *err)
+{
+	auto_free struct clinch_stapler_pair *pairs = calloc(state->n_certificates, sizeof(*pairs));
+	clinch_stapler_t *where = waiting ? state->waiting : state->stapler;
+	unsigned n = 0;
+
+	if (!pairs)
+		return error_set(err, CLINCH_E_MEMORY, "no memory for the certificates");
+	for (unsigned i = 0; i < state->n_certificates; i++) {
+		struct certificate *certificate = &state->certificate[i];
+
+		if (certificate->waits != waiting)
+			continue;
+		certificate->where = where;
+		certificate->index = n;
+		pairs[n++] = (struct clinch_stapler_pair){ certificate->chain, certificate->key, i };
+	}
+	return n ? load_pairs(where, pairs, n, err) : 0;
 }
 
 static int add_certificates(struct state *state, const struct serve_conf *conf, struct clinch_error *err)
 {
 	bool any_waits = false;
-	int code;
 
 	state->certificate = calloc(conf->n_certificates, sizeof(*state->certificate));
 	if (!state->certificate)
 		return error_set(err, CLINCH_E_MEMORY, "no memory for the certificates");
-	for (size_t i = 0; i < conf->n_certificates; i++)
-		any_waits |= conf->certificate[i].wait;
-	code = new_stapler(&state->stapler, conf, err);
+	for (size_t i = 0; i < conf->n_certificates; i++) {
+		const struct serve_certificate *from = &conf->certificate[i];
+
+		state->certificate[state->n_certificates++] = (struct certificate){
+			.chain = from->chain, .key = from->key, .responder = from->responder, .waits = from->wait
+		};
+		any_waits |= from->wait;
+	}
+	int code = new_stapler(&state->stapler, conf, err);
 	if (code == 0 && any_waits)
 		code = new_stapler(&state->waiting, conf, err);
-	for (size_t i = 0; i < conf->n_certificates && code == 0; i++)
-		code = add_certificate(state, &conf->certificate[i], err);
-	return code;
+	code = code < 0 ? code : load_certificates(state, false, err);
+	return code < 0 || !any_waits ? code : load_certificates(state, true, err);
 }
 
 int state_new(struct state **out, const struct serve_conf *conf, struct clinch_error *err)

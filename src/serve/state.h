@@ -17,7 +17,7 @@ struct certificate {             /* the main thread's: where it is, and what was
 	const char *responder;
 	clinch_stapler_t *where; /* borrowed: the serving one or the waiting one */
 	unsigned index;          /* in there */
-	bool waits;              /* is in the waiting one */
+	bool waits;              /* is in the waiting one; where it stays, unlooked at, once it is served */
 	bool seen, told_no_responder, told_revoked;
 	bool was_stapled;
 	int64_t this_update;
@@ -37,7 +37,7 @@ struct state {
 	uint32_t handshake_ms, connect_ms, idle_ms, drain_ms, ready_timeout_ms;
 
 	struct certificate *certificate; /* the main thread's */
-	unsigned n_certificates, n_served;
+	unsigned n_certificates;
 	char last_error[360]; /* of a refresh; "": none */
 };
 
@@ -53,6 +53,8 @@ int state_check(const struct serve_conf *conf, struct clinch_error *err);
 
 /* Looks for changes of files, and tells what changed. */
 void state_refresh(struct state *state, int64_t now, const struct serve_hooks *hooks);
+/* After a certificate has ceased to wait. */
+void state_number(struct state *state);
 /* How many certificates have to have a staple and are without. */
 unsigned state_missing(const struct state *state, int64_t now);
 

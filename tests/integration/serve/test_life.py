@@ -9,7 +9,7 @@ import threading
 import time
 
 from harness import build_path, case, clinch, expect, expect_equal, expect_in, expect_match, main, new_tempdir, run, skip, source_path, wait_for
-from scene import CLEAN, NOWHERE, Backend, Serve, Store, connect, context, echo, leaf, look, pki, plain
+from scene import NOWHERE, SANITIZED, Backend, Serve, Store, connect, context, echo, leaf, look, pki, plain
 
 sys.path.insert(0, source_path("tests", "integration", "fetch"))
 from responder import Responder, answer, hang  # noqa: E402
@@ -456,7 +456,7 @@ def burst(server, n, threads=4):
 
 @case
 def descriptors_and_memory_stay_the_same():
-    if os.environ.get("CLINCH_SANITIZE", "none") != "none":
+    if SANITIZED:
         skip("a sanitizer keeps freed memory")
     with Backend(echo) as backend, Serve(backend=backend) as server:
         def settled():
@@ -473,7 +473,7 @@ def descriptors_and_memory_stay_the_same():
 
 @case
 def reloads_leave_nothing_behind():
-    if os.environ.get("CLINCH_SANITIZE", "none") != "none":
+    if SANITIZED:
         skip("a sanitizer keeps freed memory")
     with Backend(echo) as backend, Serve(backend=backend) as server:
         def reload(n):

@@ -9,7 +9,7 @@ import time
 from OpenSSL import SSL
 
 from harness import case, expect, expect_equal, expect_in, main, new_tempdir, wait_for
-from scene import Backend, Serve, Store, connect, context, echo, leaf, look, pki, read_all, rst_on_close
+from scene import SANITIZED, Backend, Serve, Store, connect, context, echo, leaf, look, pki, read_all, rst_on_close
 
 BIG = bytes(range(256)) * 16384  # 4 MiB
 
@@ -165,7 +165,7 @@ def a_slow_client_slows_the_backend_down_and_memory_stays():
         streams = [connect(server) for _ in range(4)]
         before = server.resident()
         wait_for(lambda: sent.count(None) == 4, 15, "the backend to be stopped")
-        expect(server.resident() - before < 4 << 20, f"memory grew by {server.resident() - before} bytes")
+        expect(SANITIZED or server.resident() - before < 4 << 20, f"memory grew by {server.resident() - before} bytes")
         for stream in streams:
             expect(stream.recv(10) == b"p" * 10, "nothing came")
             stream.close()
@@ -188,7 +188,7 @@ def a_slow_backend_slows_the_client_down_and_memory_stays():
                 sent += stream.send(b"c" * 16384)
         except (TimeoutError, socket.timeout):
             pass
-        expect(server.resident() - before < 2 << 20, f"memory grew by {server.resident() - before} bytes")
+        expect(SANITIZED or server.resident() - before < 2 << 20, f"memory grew by {server.resident() - before} bytes")
         go_on.set()
         stream.close()
         wait_for(lambda: backend.seen, 10, "the backend to be done")

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Many certificates into a stapler, on all cores: keys, paths and staples take their time to verify. */
+#ifndef SERVE_LOAD_H
+#define SERVE_LOAD_H
+
+#include <clinch/stapler.h>
+
+/* The first error there is, in the order of `pairs`. */
+int load_pairs(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pairs, unsigned n, struct clinch_error *err);
+
+#endif
