@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SUBJECT_BYTES_MAX (4 * 1024 * 1024)
+#define SUBJECT_BYTES_MAX (2 * 1024 * 1024) /* as for responses, in holding.c */
 #define SHORT_LIVED_S (7 * 86400) /* its holder renews it rather than that anybody revokes it */
 
 struct member { /* one certificate of the file that is being read */

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HELD_BYTES_MAX (4 * 1024 * 1024) /* 42 bytes a certificate where there are 100,000 */
+#define HELD_BYTES_MAX (2 * 1024 * 1024) /* 21 bytes a certificate where there are 100,000 */
 #define SKEW_S 300
 #define BATCH_MS 200
 #define RESCUE_MS 200 /* of one tick, for writing what the store did not take */

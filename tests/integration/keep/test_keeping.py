@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """`clinch keep`: first staples, refreshes, errors, restarts, and a store that is taken away."""
+import glob
 import os
 import shutil
 import time
@@ -154,6 +155,46 @@ def revoked_is_kept_and_said_loudly():
         keep.expect_held(leaf)
         keep.stop()
         expect_equal(keep.once().rc, 3, "exit status of --once")
+
+
+# --- the clock ------------------------------------------------------------------------------------------------------------
+
+
+@case
+def a_clock_that_is_set_has_all_planned_anew_and_costs_no_response():
+    libraries = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+    if not libraries or os.environ.get("CLINCH_SANITIZE", "none") != "none":
+        skip("no libfaketime, or a sanitizer that wants to be the first library")
+    with Authority() as ca:
+        leaf = ca.leaf("clock.example.org", before_days=30)
+        keep = Keep(put(leaf, os.path.join(new_tempdir(), "leaf.pem")))
+        clock = os.path.join(keep.dir, "clock")
+
+        def set_clock(offset):
+            with open(clock + ".new", "w") as f:
+                f.write(f"{offset}\n")
+            os.rename(clock + ".new", clock)
+
+        set_clock("+0")
+        keep.start(env={"LD_PRELOAD": libraries[0], "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1",
+                        "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+        first = this_update(keep.held(leaf))
+        since = keep.mark()
+        set_clock("+3d")
+        keep.wait_event("notice", since=since, text="the clock was set by +2592")
+        keep.wait_event("refreshed", "clock.example.org", since=since)
+        second = this_update(keep.held(leaf))
+        expect(second > first, "it was asked for again, three of four days later")
+        since = keep.mark()
+        set_clock("-10d")
+        keep.wait_event("notice", since=since, text="the clock was set by -")
+        keep.wait_event("failed", "clock.example.org", since=since)
+        expect_equal(this_update(keep.held(leaf)), second, "thisUpdate of what is held")
+        since = keep.mark()
+        set_clock("+0")
+        keep.wait_event("notice", since=since, text="the clock was set by +")
+        keep.stop()
+        expect_equal(keep.once().rc, 0, "exit status of --once, by the right clock")
 
 
 # --- the disk ---------------------------------------------------------------------------------------------------------------
