@@ -445,57 +445,6 @@ static int drop_keys(void **state)
 	return 0;
 }
 
-/* ---- certificates that the trust list distrusts: GnuTLS verifies nothing then, and says REVOKED ---- */
-
-static void distrust(gnutls_certificate_credentials_t cred, struct blob bad)
-{
-	gnutls_x509_trust_list_t list;
-	gnutls_x509_crt_t ca = import_cert(world_ca()), distrusted = import_cert(bad);
-	assert_int_equal(gnutls_x509_trust_list_init(&list, 0), 0);
-	assert_int_equal(gnutls_x509_trust_list_add_cas(list, &ca, 1, 0), 1);
-	gnutls_x509_trust_list_remove_cas(list, &distrusted, 1);
-	gnutls_x509_crt_deinit(distrusted);
-	gnutls_certificate_set_trust_list(cred, list, 0);
-}
-
-static void whatever_came_with_a_distrusted_certificate_is_refused(void **state)
-{
-	(void)state;
-	struct cert_spec stranger = leaf_spec(), unlucky = leaf_spec();
-	stranger.issuer = "Nobody";
-	stranger.signer = KEY_OTHER;
-	unlucky.serial = blob_hex("77");
-	const struct {
-		const char *row;
-		struct blob first, second, distrusted;
-		enum clinch_reason reason;
-	} rows[] = {
-		{ "a distrusted leaf", world_leaf(), BLOB_NONE, world_leaf(), CLINCH_REASON_PATH_DISTRUSTED },
-		{ "a stranger's leaf with a distrusted one behind", make_cert(&stranger), make_cert(&unlucky),
-		  make_cert(&unlucky), CLINCH_REASON_PATH_DISTRUSTED },
-		/* near: path-distrusted: another one is distrusted, which was not sent */
-		{ "a leaf that is none of those", world_leaf(), BLOB_NONE, make_cert(&unlucky), CLINCH_REASON_GOOD },
-	};
-	for (size_t v = 0; v < ROWS(versions); v++) {
-		for (size_t i = 0; i < ROWS(rows); i++) {
-			struct pair_setup setup = usual(versions[v]);
-			const struct clinch_policy policy = { .at = NOW };
-			setup.chain[0] = rows[i].first;
-			setup.chain[1] = rows[i].second;
-			pair_begin(&pair, &setup, NULL);
-			distrust(pair.client_cred, rows[i].distrusted);
-			assert_int_equal(clinch_client_attach(pair.client, NULL, &policy), 0);
-			pair_handshake(&pair);
-			const struct clinch_report *report = clinch_client_report(pair.client);
-			check(rows[i].row, report);
-			check_str(rows[i].row, clinch_reason_name(report->reason), clinch_reason_name(rows[i].reason));
-			check_int(rows[i].row, report->accepted, rows[i].reason == CLINCH_REASON_GOOD);
-			check_int(rows[i].row, pair.client_rc == 0, rows[i].reason == CLINCH_REASON_GOOD);
-			pair_end(&pair);
-		}
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -514,7 +463,6 @@ int main(void)
 		T(a_first_session_has_no_finding_of_resumption),
 		T(an_anchor_that_has_ended_at_that_instant_is_refused),
 		T(a_wrong_call_is_an_error_and_attaches_nothing),
-		T(whatever_came_with_a_distrusted_certificate_is_refused),
 	};
 	return cmocka_run_group_tests_name("client", tests, NULL, drop_keys);
 }
