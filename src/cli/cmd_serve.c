@@ -16,7 +16,8 @@ extern char **environ;
 struct serving {
 	struct serve_settings set;
 	struct serve_log log;
-	struct serve_loaded *loaded[2]; /* in use, and perhaps the next one */
+	struct serve_loaded *first;     /* kept to the end */
+	struct serve_loaded *loaded[2]; /* of reloads: in use, and perhaps the next one */
 	uint32_t watchdog_ms;
 	unsigned seconds;
 	bool metrics_failed; /* told */
@@ -128,7 +129,7 @@ static int on_become(void *user)
 {
 	struct serving *serving = user;
 	const struct serve_settings *set = &serving->set;
-	const char *name = set->user ? set->user : set->file ? serving->loaded[0]->file.user : NULL;
+	const char *name = set->user ? set->user : set->file ? serving->first->file.user : NULL;
 
 	return daemon_become(set->self, name, set->allow_root);
 }
@@ -166,7 +167,7 @@ static int serve(struct serving *serving)
 		.reload = serving->set.file && strcmp(serving->set.file, "-") != 0 ? on_reload : NULL,
 		.release = on_release,
 		.listener = on_event,
-		.wants_debug = serving->set.verbose || serving->loaded[0]->file.log.level == KEEP_DEBUG,
+		.wants_debug = serving->set.verbose || serving->first->file.log.level == KEEP_DEBUG,
 		.become = on_become,
 		.ready = on_ready,
 		.alive = on_alive,
@@ -177,7 +178,7 @@ static int serve(struct serving *serving)
 	const struct serve_start start = { .keeper_path = cli_keep_path(keeper, sizeof(keeper)) ? keeper : NULL,
 					   .keeper_environment = environment };
 	struct clinch_error err = { .code = 0 };
-	int code = serve_run(&serving->loaded[0]->conf, &start, &hooks, &err);
+	int code = serve_run(&serving->first->conf, &start, &hooks, &err);
 
 	free(environment);
 	return code < 0 ? exit_for(serving, &err) : EXIT_ACCEPTED;
@@ -187,7 +188,7 @@ static int check(struct serving *serving)
 {
 	struct clinch_error err = { .code = 0 };
 
-	if (serve_check(&serving->loaded[0]->conf, &err) < 0)
+	if (serve_check(&serving->first->conf, &err) < 0)
 		return exit_for(serving, &err);
 	printf("%s: good\n", serving->set.file ? serving->set.file : "the options");
 	return EXIT_ACCEPTED;
@@ -199,13 +200,14 @@ static int serve_command(int argc, char **argv, const struct cli_command *self)
 	struct clinch_error err = { .code = 0 };
 	int status = serve_settings_parse(&serving.set, argc, argv, self);
 
-	if (status < 0 && serve_load(&serving.loaded[0], &serving.set, &err) < 0)
+	if (status < 0 && serve_load(&serving.first, &serving.set, &err) < 0)
 		status = exit_for(&serving, &err);
 	if (status < 0) {
 		serve_log_init(&serving.log);
-		apply_log(&serving, serving.loaded[0]);
+		apply_log(&serving, serving.first);
 		status = serving.set.check_config ? check(&serving) : serve(&serving);
 	}
+	serve_loaded_free(serving.first);
 	for (int i = 0; i < 2; i++)
 		serve_loaded_free(serving.loaded[i]);
 	serve_settings_done(&serving.set);
