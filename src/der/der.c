@@ -229,3 +229,26 @@ bool der_extension_repeats(struct der all, const struct der_extension *extension
 			return true;
 	return false;
 }
+
+enum der_list der_take_extensions(struct der *in, unsigned n, bool defaults, struct der *all)
+{
+	uint8_t tag = (uint8_t)DER_CONTEXT(n);
+	struct der_extension one;
+	struct der outer;
+	unsigned count = 0;
+
+	*all = der_of(in->end, 0);
+	if (!der_next_is(in, tag))
+		return DER_LIST_GOOD;
+	if (!der_take(in, tag, &outer) || !der_take(&outer, DER_SEQUENCE, all) || !der_at_end(&outer) || der_at_end(all))
+		return DER_LIST_MALFORMED;
+	for (struct der left = *all; !der_at_end(&left);) {
+		if (count++ == DER_EXTENSIONS_MAX || !der_take_extension(&left, &one))
+			return DER_LIST_MALFORMED;
+		if (one.default_written && !defaults)
+			return DER_LIST_MALFORMED;
+		if (der_extension_repeats(*all, &one))
+			return DER_LIST_REPEATED;
+	}
+	return DER_LIST_GOOD;
+}

@@ -92,4 +92,11 @@ bool der_take_extension(struct der *in, struct der_extension *out);
 /* Does the OID of `extension` stand in [all.at, extension) already? `all` is where taking began. */
 bool der_extension_repeats(struct der all, const struct der_extension *extension);
 
+enum der_list { DER_LIST_GOOD, DER_LIST_MALFORMED, DER_LIST_REPEATED };
+/*
+ * Extensions ::= SEQUENCE SIZE (1..MAX) OF Extension, under [n] EXPLICIT, none of them twice (RFC 5280 4.2): what stands in
+ * the SEQUENCE, nothing when it is absent. With `defaults` a critical FALSE may be written, as some certificates have it.
+ */
+enum der_list der_take_extensions(struct der *in, unsigned n, bool defaults, struct der *all);
+
 #endif

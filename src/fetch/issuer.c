@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A job that asks caIssuers URLs for the certificate of whoever issued one (RFC 5280 4.2.2.1, RFC 4325). */
 #include "base/cleanup.h"
+#include "base/datum.h"
 #include "base/error.h"
 #include "der/oid.h"
 #include "fetch/job.h"
@@ -37,16 +38,6 @@ static bool parse(struct chain *out, const gnutls_datum_t *body)
 	return parse_pkcs7(out, body);
 }
 
-static bool copy(gnutls_datum_t *out, const gnutls_datum_t *from)
-{
-	out->data = gnutls_malloc(from->size);
-	if (!out->data)
-		return false;
-	memcpy(out->data, from->data, from->size);
-	out->size = from->size;
-	return true;
-}
-
 static enum attempt_next refuse(struct fetch_outcome *outcome, enum fetch_phase phase, const char *text)
 {
 	outcome->failure = FETCH_NO_ISSUER;
@@ -69,7 +60,7 @@ static enum attempt_next judge(struct fetch_job *job, struct attempt *attempt)
 	issuer = chain_find_issuer(&found, &job->cert);
 	if (!issuer)
 		return refuse(outcome, FETCH_VERIFY, "what came is not the certificate's issuer");
-	if (!copy(&job->issuer, issuer)) {
+	if (!datum_copy(&job->issuer, issuer)) {
 		outcome->failure = FETCH_NO_MEMORY;
 		return NEXT_GIVE_UP;
 	}
@@ -105,7 +96,7 @@ int fetch_issuer_start(struct fetch_job **out, struct fetch_engine *engine, cons
 		return error_set(err, CLINCH_E_MEMORY, "no memory to fetch an issuer");
 	job->judge = judge;
 	job->settings.accept = "application/pkix-cert, application/pkcs7-mime, */*;q=0.1";
-	if (!copy(&job->cert, cert) || !add_urls(job, options)) {
+	if (!datum_copy(&job->cert, cert) || !add_urls(job, options)) {
 		fetch_job_cancel(job);
 		return error_set(err, CLINCH_E_MEMORY, "no memory to fetch an issuer");
 	}

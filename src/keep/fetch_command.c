@@ -2,13 +2,13 @@
 /* `clinch fetch`: one certificate, one response, verified before it is written. */
 #include "keep/fetch_command.h"
 #include "base/cleanup.h"
+#include "base/datum.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/fetch_options.h"
 #include "keep/keep.h"
 #include "report/json.h"
 #include <stdio.h>
-#include <string.h>
 
 #define CA_FILE_MAX (4 * 1024 * 1024)
 
@@ -18,15 +18,6 @@ static void on_asked(struct fetch_run *run, const struct fetch_event *event)
 		fetch_say_attempt(run, event);
 	if (!json_add(run->attempts, fetch_attempt_json(event)))
 		run->no_memory = true;
-}
-
-static void copy_issuer(struct fetch_run *run, const gnutls_datum_t *issuer)
-{
-	run->issuer.data = gnutls_malloc(issuer->size);
-	if (!run->issuer.data)
-		return;
-	memcpy(run->issuer.data, issuer->data, issuer->size);
-	run->issuer.size = issuer->size;
 }
 
 void fetch_run_event(const struct fetch_event *event)
@@ -45,8 +36,8 @@ void fetch_run_event(const struct fetch_event *event)
 	buf_reset(&run->body);
 	if (!buf_add(&run->body, event->body.data, event->body.size))
 		run->no_memory = true;
-	if (event->issuer.size > 0)
-		copy_issuer(run, &event->issuer);
+	if (event->issuer.size > 0 && !datum_copy(&run->issuer, &event->issuer))
+		run->no_memory = true;
 }
 
 void fetch_run_wait(struct fetch_run *run)

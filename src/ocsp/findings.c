@@ -48,35 +48,45 @@ static bool has_extra_certificates(const struct judgement *j)
 static uint64_t of_life(const struct judgement *j)
 {
 	int64_t life = j->end - j->entry.this_update, gone = j->now - j->entry.this_update;
-	bool nearly = gone > life / 10 * 9, half = gone > life / 2;
+	bool nearly = gone > life / 10 * 9, half = gone > life / 2, dated = j->entry.has_next_update;
 
-	if (!j->entry.has_next_update)
-		return WHEN(true, NO_NEXT_UPDATE) | WHEN(nearly, LIFE_NEARLY_GONE) | WHEN(half && !nearly, LIFE_HALF_GONE);
-	return WHEN(life < 8 * HOUR, VALIDITY_SHORT) | WHEN(!j->subject->is_ca && life > 10 * DAY, VALIDITY_LONG) |
-	       WHEN(j->subject->is_ca && life > 366 * DAY, VALIDITY_LONG_CA) | WHEN(nearly, LIFE_NEARLY_GONE) |
+	return WHEN(dated && !j->subject->is_ca && life > 10 * DAY, VALIDITY_LONG) |
+	       WHEN(dated && j->subject->is_ca && life > 366 * DAY, VALIDITY_LONG_CA) | WHEN(nearly, LIFE_NEARLY_GONE) |
 	       WHEN(half && !nearly, LIFE_HALF_GONE);
 }
 
-static uint64_t of_entry(const struct judgement *j)
+uint64_t findings_of_cert_id(const struct cert_id *id)
 {
-	int in_extension = ocsp_entry_reason_code(&j->entry), in_info = j->entry.revocation_reason;
+	bool sha1 = cert_id_hash(id->hash_oid) == HASH_SHA1;
 
-	return WHEN(j->response.n_entries > 1, SEVERAL_ENTRIES) | WHEN(j->contradictory, CONTRADICTORY_ENTRIES) |
-	       WHEN(cert_id_hash(j->entry.id.hash_oid) == HASH_SHA1, CERT_ID_SHA1) |
-	       WHEN(cert_id_hash(j->entry.id.hash_oid) != HASH_SHA1, CERT_ID_SHA2) |
-	       WHEN(!j->entry.id.serial_minimal, SERIAL_NOT_MINIMAL) |
-	       WHEN(in_extension == 0 || in_info == 0, REASON_UNSPECIFIED) | WHEN(in_extension >= 0, REASON_IN_EXTENSION) |
+	return WHEN(sha1, CERT_ID_SHA1) | WHEN(!sha1, CERT_ID_SHA2) | WHEN(!id->serial_minimal, SERIAL_NOT_MINIMAL);
+}
+
+uint64_t findings_of_entry(const struct ocsp_entry *entry, const struct ocsp_response *response)
+{
+	int in_extension = ocsp_entry_reason_code(entry), in_info = entry->revocation_reason;
+	bool is_short = entry->has_next_update && entry->next_update - entry->this_update < 8 * HOUR;
+
+	return findings_of_cert_id(&entry->id) | WHEN(!entry->has_next_update, NO_NEXT_UPDATE) |
+	       WHEN(is_short, VALIDITY_SHORT) | WHEN(in_extension == 0 || in_info == 0, REASON_UNSPECIFIED) |
+	       WHEN(in_extension >= 0, REASON_IN_EXTENSION) |
 	       WHEN(in_extension == 8 || in_info == 8, REASON_REMOVE_FROM_CRL) |
-	       WHEN(j->entry.this_update > j->response.produced_at, THIS_UPDATE_AFTER_PRODUCED);
+	       WHEN(entry->this_update > response->produced_at, THIS_UPDATE_AFTER_PRODUCED);
+}
+
+uint64_t findings_of_form(const struct ocsp_response *response, size_t size)
+{
+	return WHEN(response->n_entries > 1, SEVERAL_ENTRIES) | WHEN(!response->by_key, RESPONDER_BY_NAME) |
+	       WHEN(response->version_explicit, VERSION_EXPLICIT) | WHEN(size > 4096, RESPONSE_LARGE);
 }
 
 uint64_t findings_of_response(const struct judgement *j)
 {
 	bool has_nonce = ocsp_response_has_nonce(&j->response);
 
-	return of_delegate(j) | of_life(j) | of_entry(j) | findings_of_certificate(&j->subject->view) |
-	       WHEN(has_extra_certificates(j), EXTRA_CERTIFICATES) | WHEN(!j->response.by_key, RESPONDER_BY_NAME) |
+	return of_delegate(j) | of_life(j) | findings_of_entry(&j->entry, &j->response) |
+	       findings_of_form(&j->response, j->der.size) | findings_of_certificate(&j->subject->view) |
+	       WHEN(j->contradictory, CONTRADICTORY_ENTRIES) | WHEN(has_extra_certificates(j), EXTRA_CERTIFICATES) |
 	       WHEN(has_nonce && !j->policy.nonce, NONCE_PREPARED) | WHEN(!has_nonce && j->policy.nonce, NONCE_IGNORED) |
-	       WHEN(j->response.version_explicit, VERSION_EXPLICIT) | WHEN(j->algorithm.weak, SIGNATURE_SHA1) |
-	       WHEN(j->der.size > 4096, RESPONSE_LARGE) | WHEN(j->subject->self_issued, ROOT_ENTRY);
+	       WHEN(j->algorithm.weak, SIGNATURE_SHA1) | WHEN(j->subject->self_issued, ROOT_ENTRY);
 }

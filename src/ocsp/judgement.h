@@ -27,7 +27,10 @@ struct judgement {
 
 /* What is worth saying of a response whose signature was verified and that has an entry for the certificate. */
 uint64_t findings_of_response(const struct judgement *judgement);
-/* What is worth saying of the certificate alone. */
+/* What is worth saying of the certificate alone, and of parts that nobody judges: as they are shown. */
 uint64_t findings_of_certificate(const struct cert_view *cert);
+uint64_t findings_of_cert_id(const struct cert_id *id);
+uint64_t findings_of_entry(const struct ocsp_entry *entry, const struct ocsp_response *response);
+uint64_t findings_of_form(const struct ocsp_response *response, size_t size);
 
 #endif

@@ -83,25 +83,6 @@ int clinch_request_build(gnutls_datum_t *out, const clinch_subject_t *subject, g
 	return 0;
 }
 
-static bool take_extensions(struct der *in, unsigned n, struct der *all)
-{
-	struct der outer;
-	struct der_extension one;
-
-	*all = der_of(in->end, 0);
-	if (!der_next_is(in, (uint8_t)DER_CONTEXT(n)))
-		return true;
-	if (!der_take(in, (uint8_t)DER_CONTEXT(n), &outer) || !der_take(&outer, DER_SEQUENCE, all) || !der_at_end(&outer) ||
-	    der_at_end(all))
-		return false;
-	unsigned count = 0;
-	for (struct der left = *all; !der_at_end(&left);)
-		if (count++ == DER_EXTENSIONS_MAX || !der_take_extension(&left, &one) || one.default_written ||
-		    der_extension_repeats(*all, &one))
-			return false;
-	return true;
-}
-
 static bool take_entry(struct der *in, struct ocsp_request_entry *out)
 {
 	struct der request, whole, content;
@@ -112,7 +93,7 @@ static bool take_entry(struct der *in, struct ocsp_request_entry *out)
 	if (!der_take_whole(&request, DER_SEQUENCE, &content, &whole) || !cert_id_take(&id, &out->id))
 		return false;
 	out->whole_id = whole;
-	return take_extensions(&request, 0, &out->extensions) && der_at_end(&request);
+	return der_take_extensions(&request, 0, false, &out->extensions) == DER_LIST_GOOD && der_at_end(&request);
 }
 
 bool ocsp_request_next(struct der *requests, struct ocsp_request_entry *out)
@@ -154,7 +135,8 @@ static bool parse_tbs(struct ocsp_request *out, struct der tbs)
 	out->has_requestor = der_next_is(&tbs, DER_CONTEXT(1));
 	if (out->has_requestor && (!der_take(&tbs, DER_CONTEXT(1), &content) || !der_is_well_formed(content)))
 		return false;
-	return take_list(&tbs, out) && take_extensions(&tbs, 2, &out->extensions) && der_at_end(&tbs) && take_nonce(out);
+	return take_list(&tbs, out) && der_take_extensions(&tbs, 2, false, &out->extensions) == DER_LIST_GOOD &&
+	       der_at_end(&tbs) && take_nonce(out);
 }
 
 bool ocsp_request_parse(struct ocsp_request *out, struct der in)

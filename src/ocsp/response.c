@@ -21,27 +21,17 @@ static enum clinch_reason error_status(int64_t status)
 	}
 }
 
-/* Extensions ::= SEQUENCE SIZE (1..MAX) OF Extension, under [1] EXPLICIT; absent: nothing. */
 static enum clinch_reason take_extensions(struct der *in, struct der *all, enum clinch_reason malformed,
 					  enum clinch_reason repeated)
 {
-	struct der outer;
-	struct der_extension one;
-
-	*all = der_of(in->end, 0);
-	if (!der_next_is(in, DER_CONTEXT(1)))
+	switch (der_take_extensions(in, 1, false, all)) {
+	case DER_LIST_GOOD:
 		return CLINCH_REASON_GOOD;
-	if (!der_take(in, DER_CONTEXT(1), &outer) || !der_take(&outer, DER_SEQUENCE, all) || !der_at_end(&outer) ||
-	    der_at_end(all))
+	case DER_LIST_REPEATED:
+		return repeated;
+	default:
 		return malformed;
-	unsigned n = 0;
-	for (struct der left = *all; !der_at_end(&left);) {
-		if (n++ == DER_EXTENSIONS_MAX || !der_take_extension(&left, &one) || one.default_written)
-			return malformed;
-		if (der_extension_repeats(*all, &one))
-			return repeated;
 	}
-	return CLINCH_REASON_GOOD;
 }
 
 /* CRLReason: 7 is not used (RFC 5280 5.3.1). */

@@ -25,7 +25,6 @@ struct json_maker show_begin(const char *kind, size_t size);
 void show_put_cert_id(struct json_maker *maker, const struct cert_id *id);
 void show_put_extensions(struct json_maker *maker, struct der extensions);
 void show_put_fault(struct json_maker *maker, gnutls_datum_t bytes); /* "stops_at", null where it does not */
-uint64_t show_cert_id_findings(const struct cert_id *id);
-json_t *show_certificate(struct der der, const struct chain *file); /* `file` NULL: not from a file */
+json_t *show_certificate(struct der der, const struct chain *file);  /* `file` NULL: not from a file */
 
 #endif

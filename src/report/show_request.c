@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ocsp/judgement.h"
 #include "ocsp/request.h"
 #include "report/show.h"
 #include "report/sniff.h"
@@ -23,7 +24,7 @@ json_t *show_request(gnutls_datum_t der)
 
 	json_put_bool(&maker, "understood", understood);
 	while (understood && ocsp_request_next(&request.requests, &entry)) {
-		findings |= show_cert_id_findings(&entry.id);
+		findings |= findings_of_cert_id(&entry.id);
 		if (!json_add(entries, entry_json(&entry)))
 			maker.failed = true;
 	}

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "der/oid.h"
 #include "ocsp/describe.h"
+#include "ocsp/judgement.h"
 #include "report/embedded.h"
 #include "report/show.h"
 #include "report/sniff.h"
 
 #define BIT(finding) ((uint64_t)1 << CLINCH_FINDING_##finding)
-#define SHORT_S (8 * 3600)
-#define LARGE_BYTES 4096
 
 struct json_maker show_begin(const char *kind, size_t size)
 {
@@ -35,13 +34,6 @@ void show_put_cert_id(struct json_maker *maker, const struct cert_id *id)
 		json_put_buf(maker, "cert_id_hash", &oid);
 	json_put_hex(maker, "issuer_name_hash", id->name_hash);
 	json_put_hex(maker, "issuer_key_hash", id->key_hash);
-}
-
-uint64_t show_cert_id_findings(const struct cert_id *id)
-{
-	uint64_t findings = cert_id_hash(id->hash_oid) == HASH_SHA1 ? BIT(CERT_ID_SHA1) : BIT(CERT_ID_SHA2);
-
-	return findings | (id->serial_minimal ? 0 : BIT(SERIAL_NOT_MINIMAL));
 }
 
 static json_t *extension_json(const struct der_extension *extension)
@@ -88,26 +80,6 @@ static json_t *entry_json(const struct ocsp_entry *entry)
 	return json_maker_finish(&maker);
 }
 
-static uint64_t entry_findings(const struct ocsp_entry *entry, const struct ocsp_response *response)
-{
-	int in_extension = ocsp_entry_reason_code(entry), reason = entry->revocation_reason;
-	uint64_t found = show_cert_id_findings(&entry->id);
-
-	if (!entry->has_next_update)
-		found |= BIT(NO_NEXT_UPDATE);
-	else if (entry->next_update - entry->this_update < SHORT_S)
-		found |= BIT(VALIDITY_SHORT);
-	if (entry->this_update > response->produced_at)
-		found |= BIT(THIS_UPDATE_AFTER_PRODUCED);
-	if (in_extension >= 0)
-		found |= BIT(REASON_IN_EXTENSION);
-	if (reason == 0 || in_extension == 0)
-		found |= BIT(REASON_UNSPECIFIED);
-	if (reason == 8 || in_extension == 8)
-		found |= BIT(REASON_REMOVE_FROM_CRL);
-	return found;
-}
-
 /* ---- the response ---- */
 
 /* What can be told of the delegate without knowing the issuer. */
@@ -138,20 +110,12 @@ static uint64_t delegate_findings(const struct ocsp_response *response)
 
 static uint64_t response_findings(const struct ocsp_response *response, size_t size)
 {
-	uint64_t found = delegate_findings(response);
+	uint64_t found = delegate_findings(response) | findings_of_form(response, size);
 	struct der entries = response->entries;
 	struct ocsp_entry entry;
 
 	while (ocsp_entry_next(&entries, &entry))
-		found |= entry_findings(&entry, response);
-	if (!response->by_key)
-		found |= BIT(RESPONDER_BY_NAME);
-	if (response->n_entries > 1)
-		found |= BIT(SEVERAL_ENTRIES);
-	if (response->version_explicit)
-		found |= BIT(VERSION_EXPLICIT);
-	if (size > LARGE_BYTES)
-		found |= BIT(RESPONSE_LARGE);
+		found |= findings_of_entry(&entry, response);
 	return found;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/cleanup.h"
+#include "base/datum.h"
 #include "ocsp/judgement.h"
 #include "tls/attach.h"
 #include "x509/path.h"
@@ -140,14 +141,9 @@ static void judge_staple(struct client *client, unsigned place)
 
 static bool keep_staple(struct client *client, unsigned place, const gnutls_datum_t *sent)
 {
-	gnutls_datum_t *kept = &client->staple[place];
-
-	kept->data = gnutls_malloc(sent->size ? sent->size : 1);
-	if (!kept->data)
+	if (!datum_copy(&client->staple[place], sent))
 		return false;
-	memcpy(kept->data, sent->data, sent->size);
-	kept->size = sent->size;
-	client->member[place].staple = *kept;
+	client->member[place].staple = client->staple[place];
 	return true;
 }
 

@@ -2,26 +2,6 @@
 #include "x509/cert_view.h"
 #include "der/oid.h"
 
-static bool take_extensions(struct der *tbs, struct der *extensions)
-{
-	struct der outer, all;
-	struct der_extension one;
-
-	*extensions = der_of(tbs->end, 0);
-	if (der_at_end(tbs))
-		return true;
-	if (!der_take(tbs, DER_CONTEXT(3), &outer) || !der_at_end(tbs))
-		return false;
-	if (!der_take(&outer, DER_SEQUENCE, &all) || !der_at_end(&outer) || der_at_end(&all))
-		return false;
-	*extensions = all;
-	unsigned n = 0;
-	for (struct der left = all; !der_at_end(&left);)
-		if (n++ == DER_EXTENSIONS_MAX || !der_take_extension(&left, &one) || der_extension_repeats(all, &one))
-			return false;
-	return true;
-}
-
 static bool skip_unique_ids(struct der *tbs)
 {
 	struct der content;
@@ -74,7 +54,8 @@ static bool parse_tbs(struct cert_view *out, struct der tbs)
 	return skip_version(&tbs) && der_take(&tbs, DER_INTEGER, &out->serial) && der_len(out->serial) > 0 &&
 	       der_take(&tbs, DER_SEQUENCE, &algorithm) && der_equals(algorithm, out->signature_algorithm) &&
 	       take_name(&tbs, &out->issuer) && take_validity(&tbs, out) && take_name(&tbs, &out->subject) &&
-	       take_spki(&tbs, out) && skip_unique_ids(&tbs) && take_extensions(&tbs, &out->extensions);
+	       take_spki(&tbs, out) && skip_unique_ids(&tbs) &&
+	       der_take_extensions(&tbs, 3, true, &out->extensions) == DER_LIST_GOOD && der_at_end(&tbs);
 }
 
 bool cert_view_parse(struct cert_view *out, struct der in)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "x509/path.h"
 #include "base/cleanup.h"
+#include "base/datum.h"
 #include "x509/cert_view.h"
 #include <string.h>
 
@@ -84,22 +85,11 @@ static struct link *last_link_of(struct record *record, const gnutls_datum_t *ce
 	return NULL;
 }
 
-static bool copy(gnutls_datum_t *out, const gnutls_datum_t *from)
-{
-	out->data = gnutls_malloc(from->size ? from->size : 1);
-	if (!out->data)
-		return false;
-	if (from->size)
-		memcpy(out->data, from->data, from->size);
-	out->size = from->size;
-	return true;
-}
-
 static bool add_member(struct path *path, const gnutls_datum_t *cert, const gnutls_datum_t *issuer)
 {
 	struct path_member *member = &path->member[path->n++];
 
-	return copy(&member->cert, cert) && copy(&member->issuer, issuer);
+	return datum_copy(&member->cert, cert) && datum_copy(&member->issuer, issuer);
 }
 
 static bool lacks_the_issuers_feature(const struct link *link)
