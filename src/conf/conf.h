@@ -44,7 +44,7 @@ struct conf {
 };
 
 /*
- * The file at `path` ("-": standard input), at most 1 MiB. On success *out is the caller's, to be given to conf_done(); on
+ * The file at `path` ("-": standard input), at most 16 MiB. On success *out is the caller's, to be given to conf_done(); on
  * failure it is untouched. CLINCH_E_FILE, CLINCH_E_TOO_LARGE, CLINCH_E_MEMORY, or CLINCH_E_FORMAT for what is written in it:
  * "PATH:LINE:COLUMN: sentence", counted from 1, columns in characters. No file that it names is opened.
  */

@@ -180,7 +180,7 @@ int load_document(yaml_document_t *out, const char *name, const void *bytes, siz
 	int rc;
 
 	if (len > CONF_LEN_MAX)
-		return error_set(err, CLINCH_E_TOO_LARGE, "%s: more than the limit of 1 MiB", name);
+		return error_set(err, CLINCH_E_TOO_LARGE, "%s: more than the limit of 16 MiB", name);
 	rc = refuse_tabs(&source);
 	if (rc)
 		return rc;

@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <yaml.h>
 
-#define CONF_LEN_MAX 1048576
-#define CONF_DEPTH_MAX 16    /* mappings and lists in each other */
-#define CONF_ANCHORS_MAX 100 /* libyaml compares each with all before it */
+#define CONF_LEN_MAX (16 * 1048576) /* a hundred thousand certificates */
+#define CONF_DEPTH_MAX 16           /* mappings and lists in each other */
+#define CONF_ANCHORS_MAX 100        /* libyaml compares each with all before it */
 
 /* CLINCH_E_FORMAT: "NAME:LINE:COLUMN: <sentence>", both counted from 1. A long name is cut at its front. */
 int load_refuse(struct clinch_error *err, const char *name, yaml_mark_t mark, const char *format, ...)

@@ -299,7 +299,7 @@ static void a_file_of_more_than_a_mebibyte_is_refused(void **state)
 	struct blob head = blob_text("store: /a\n#");
 	assert_int_equal(parse_blob(CAT(head, repeated("x", CONF_LEN_MAX - head.len))), 0);
 	assert_int_equal(parse_blob(CAT(head, repeated("x", CONF_LEN_MAX - head.len + 1))), CLINCH_E_TOO_LARGE);
-	assert_string_equal(error.text, "f: more than the limit of 1 MiB");
+	assert_string_equal(error.text, "f: more than the limit of 16 MiB");
 }
 
 static void a_long_name_never_hides_the_place(void **state)
