@@ -25,14 +25,13 @@ int probe_init(struct probe *out, const struct probe_options *options, struct cl
 	return rc;
 }
 
-bool probe_done(struct probe *probe)
+void probe_done(struct probe *probe)
 {
 	if (probe->credentials)
 		gnutls_certificate_free_credentials(probe->credentials);
 	if (probe->priority)
 		gnutls_priority_deinit(probe->priority);
 	clinch_signers_unref(probe->options.policy.signers);
-	return resolver_done(&probe->resolver);
 }
 
 void probe_say(const struct probe *probe, const char *format, ...)
@@ -79,7 +78,7 @@ static bool connect_to(struct probe *probe, struct probe_result *result, struct 
 	const struct addrinfo *used = NULL;
 	struct addrinfo *addresses = NULL;
 	bool connected;
-	int rc = resolve(&probe->resolver, &addresses, where, probe->options.family, type, wire->deadline, wire->err);
+	int rc = resolve(&addresses, where, probe->options.family, type, wire->deadline, wire->err);
 
 	if (rc) {
 		wire->trouble = resolve_trouble(rc);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The connections of `check`: what all targets share is loaded once (trust, client certificate, priorities, resolver,
- * signers seen), then each target is connected to, led to TLS and judged by clinch/client.h, under one deadline.
+ * The connections of `check`: what all targets share is loaded once (trust, client certificate, priorities, signers
+ * seen), then each target is connected to, led to TLS and judged by clinch/client.h, under one deadline.
  */
 #ifndef PROBE_PROBE_H
 #define PROBE_PROBE_H
@@ -34,12 +34,11 @@ struct probe {
 	struct probe_options options; /* what its pointers lead to stays the caller's */
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;
-	struct resolver resolver;
 };
 
-/* CLINCH_E_... with a sentence that names the file. _done: as resolver_done(); takes a zeroed probe. */
+/* CLINCH_E_... with a sentence that names the file. _done takes a zeroed probe too. */
 int probe_init(struct probe *out, const struct probe_options *options, struct clinch_error *err);
-bool probe_done(struct probe *probe);
+void probe_done(struct probe *probe);
 
 /* What a responder said when it was asked for a member of the path. */
 struct probe_answer {

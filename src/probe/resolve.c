@@ -1,154 +1,153 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "probe/resolve.h"
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "probe/deadline.h"
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-/* Outlives its caller when the name service is late: then the last callback frees it. */
+/* Outlives its caller when the name service is late: then its thread frees it. */
 struct lookup {
-	uv_getaddrinfo_t request;
-	struct resolver *resolver;
+	pthread_mutex_t mutex;
+	pthread_cond_t answered;
 	bool done, late;
-	int rc;
+	char host[TARGET_HOST_MAX + 1], service[8];
+	struct addrinfo hints, *found;
+	int rc; /* of getaddrinfo() */
 };
 
-static void on_answer(uv_getaddrinfo_t *request, int rc, struct addrinfo *found)
+static void lookup_free(struct lookup *lookup)
 {
-	struct lookup *lookup = request->data;
-
-	lookup->done = true;
-	lookup->rc = rc;
-	if (!lookup->late)
-		return;
-	uv_freeaddrinfo(found);
-	lookup->resolver->late--;
+	if (lookup->found)
+		freeaddrinfo(lookup->found);
+	pthread_cond_destroy(&lookup->answered);
+	pthread_mutex_destroy(&lookup->mutex);
 	free(lookup);
 }
 
-static void on_deadline(uv_timer_t *timer)
+DEFINE_CLEANUP(struct lookup *, cleanup_lookup, lookup_free)
+
+static struct lookup *lookup_new(const struct target *target, const struct addrinfo *hints)
 {
-	*(bool *)timer->data = true;
+	struct lookup *lookup = calloc(1, sizeof(*lookup));
+	pthread_condattr_t monotonic;
+
+	if (!lookup)
+		return NULL;
+	snprintf(lookup->host, sizeof(lookup->host), "%s", target->host);
+	snprintf(lookup->service, sizeof(lookup->service), "%u", target->port);
+	lookup->hints = *hints;
+	pthread_mutex_init(&lookup->mutex, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&lookup->answered, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	return lookup;
 }
 
-static void on_closed(uv_handle_t *handle)
+static void *run(void *user)
 {
-	*(bool *)handle->data = true;
+	struct lookup *lookup = user;
+	struct addrinfo *found = NULL;
+	int rc = getaddrinfo(lookup->host, lookup->service, &lookup->hints, &found);
+	bool late;
+
+	pthread_mutex_lock(&lookup->mutex);
+	lookup->rc = rc;
+	lookup->found = rc ? NULL : found;
+	lookup->done = true;
+	late = lookup->late;
+	pthread_cond_signal(&lookup->answered);
+	pthread_mutex_unlock(&lookup->mutex);
+	if (late)
+		lookup_free(lookup);
+	return NULL;
 }
 
-/* The timer is the caller's memory: not left before the loop has let go of it. */
-static int wait_for(struct resolver *resolver, struct lookup *lookup, int64_t deadline)
+/* False: it is late, and its thread's from now on. */
+static bool wait_for(struct lookup *lookup, int64_t deadline)
 {
-	bool passed = false, closed = false;
-	uv_timer_t timer = { .data = &passed };
+	struct timespec end = { .tv_sec = (time_t)(deadline / 1000), .tv_nsec = (long)(deadline % 1000) * 1000000 };
+	int rc = 0;
 
-	uv_timer_init(&resolver->loop, &timer);
-	uv_update_time(&resolver->loop);
-	uv_timer_start(&timer, on_deadline, (uint64_t)deadline_left(deadline), 0);
-	while (!lookup->done && !passed)
-		uv_run(&resolver->loop, UV_RUN_ONCE);
-	timer.data = &closed;
-	uv_close((uv_handle_t *)&timer, on_closed);
-	while (!closed)
-		uv_run(&resolver->loop, UV_RUN_NOWAIT);
-	return lookup->done ? lookup->rc : UV_ETIMEDOUT;
+	pthread_mutex_lock(&lookup->mutex);
+	while (!lookup->done && rc == 0)
+		rc = pthread_cond_timedwait(&lookup->answered, &lookup->mutex, &end);
+	bool done = lookup->done;
+	lookup->late = !done;
+	pthread_mutex_unlock(&lookup->mutex);
+	return done;
+}
+
+/* 0, what getaddrinfo() failed with, or a positive errno. */
+static int look_up(struct addrinfo **out, const struct target *target, const struct addrinfo *hints, int64_t deadline)
+{
+	AUTO(cleanup_lookup) struct lookup *lookup = lookup_new(target, hints);
+	pthread_t thread;
+	int rc;
+
+	if (!lookup)
+		return ENOMEM;
+	rc = pthread_create(&thread, NULL, run, lookup);
+	if (rc)
+		return rc;
+	pthread_detach(thread);
+	if (!wait_for(lookup, deadline)) {
+		(void)TAKE(lookup);
+		return ETIMEDOUT;
+	}
+	if (!lookup->rc)
+		*out = TAKE(lookup->found);
+	return lookup->rc;
 }
 
 static bool is_no_such_name(int rc)
 {
-	return rc == UV_EAI_NONAME || rc == UV_EAI_NODATA || rc == UV_EAI_ADDRFAMILY || rc == UV_EAI_FAMILY;
+	return rc == EAI_NONAME || rc == EAI_NODATA || rc == EAI_ADDRFAMILY || rc == EAI_FAMILY;
 }
 
 static int explain(int rc, const struct target *target, int family, struct clinch_error *err)
 {
 	const char *kind = family == AF_INET ? "IPv4 " : family == AF_INET6 ? "IPv6 " : "";
 
-	if (rc == UV_ETIMEDOUT)
+	if (rc == ETIMEDOUT)
 		return error_set(
 			err, CLINCH_E_TIMEOUT,
 			"the name service did not answer in time for \"%s\": look at /etc/resolv.conf, or raise --timeout",
 			target->host);
-	if (rc == UV_ENOMEM || rc == UV_EAI_MEMORY)
-		return error_set(err, CLINCH_E_MEMORY, "no memory to look up \"%s\"", target->host);
+	if (rc > 0 || rc == EAI_MEMORY)
+		return error_set(err, CLINCH_E_MEMORY, "no memory or thread to look up \"%s\"", target->host);
 	if (is_no_such_name(rc))
 		return error_set(err, CLINCH_E_MISSING, "there is no %saddress for \"%s\": is the name right?", kind,
 				 target->host);
 	return error_set(err, CLINCH_E_NETWORK, "the name service could not say the address of \"%s\": %s", target->host,
-			 uv_strerror(rc));
+			 gai_strerror(rc));
 }
 
-static int start(struct resolver *resolver)
+static int take_literal(struct addrinfo **out, const struct target *target, struct addrinfo hints, struct clinch_error *err)
 {
-	int rc = resolver->started ? 0 : uv_loop_init(&resolver->loop);
-
-	resolver->started = resolver->started || rc == 0;
-	return rc;
-}
-
-static int look_up(struct resolver *resolver, struct addrinfo **out, const struct target *target,
-		   const struct addrinfo *hints, int64_t deadline)
-{
-	char service[8];
-	struct lookup *lookup;
-	int rc = start(resolver);
-
-	if (rc)
-		return rc;
-	lookup = calloc(1, sizeof(*lookup));
-	if (!lookup)
-		return UV_ENOMEM;
-	lookup->resolver = resolver;
-	lookup->request.data = lookup;
-	snprintf(service, sizeof(service), "%u", target->port);
-	rc = uv_getaddrinfo(&resolver->loop, &lookup->request, on_answer, target->host, service, hints);
-	if (!rc)
-		rc = wait_for(resolver, lookup, deadline);
-	if (rc == UV_ETIMEDOUT && !lookup->done && !uv_cancel((uv_req_t *)&lookup->request))
-		while (!lookup->done) /* it was still queued: its callback comes at once */
-			uv_run(&resolver->loop, UV_RUN_ONCE);
-	if (rc == UV_ETIMEDOUT && !lookup->done) {
-		lookup->late = true;
-		resolver->late++;
-		return rc;
-	}
-	if (!rc)
-		*out = lookup->request.addrinfo;
-	free(lookup);
-	return rc;
-}
-
-int resolve(struct resolver *resolver, struct addrinfo **out, const struct target *target, int family, int type,
-	    int64_t deadline, struct clinch_error *err)
-{
-	struct addrinfo hints = { .ai_family = family, .ai_socktype = type, .ai_flags = AI_NUMERICSERV };
+	const char *option = hints.ai_family == AF_UNSPEC ? "" : hints.ai_family == AF_INET ? " with -4" : " with -6";
 	char service[8];
 	int rc;
 
-	if (target->literal) {
-		hints.ai_flags |= AI_NUMERICHOST;
-		snprintf(service, sizeof(service), "%u", target->port);
-		rc = getaddrinfo(target->host, service, &hints, out);
-		if (!rc)
-			return 0;
-		return error_set(err, CLINCH_E_MISSING, "\"%s\" is not an address that can be connected to%s: %s",
-				 target->host,
-				 family == AF_UNSPEC ? ""
-				 : family == AF_INET ? " with -4"
-						     : " with -6",
-				 gai_strerror(rc));
-	}
-	rc = look_up(resolver, out, target, &hints, deadline);
-	return rc ? explain(rc, target, family, err) : 0;
+	hints.ai_flags |= AI_NUMERICHOST;
+	snprintf(service, sizeof(service), "%u", target->port);
+	rc = getaddrinfo(target->host, service, &hints, out);
+	if (!rc)
+		return 0;
+	return error_set(err, CLINCH_E_MISSING, "\"%s\" is not an address that can be connected to%s: %s", target->host,
+			 option, gai_strerror(rc));
 }
 
-bool resolver_done(struct resolver *resolver)
+int resolve(struct addrinfo **out, const struct target *target, int family, int type, int64_t deadline,
+	    struct clinch_error *err)
 {
-	if (!resolver->started)
-		return true;
-	uv_run(&resolver->loop, UV_RUN_NOWAIT);
-	if (resolver->late)
-		return false;
-	resolver->started = false;
-	return uv_loop_close(&resolver->loop) == 0;
+	struct addrinfo hints = { .ai_family = family, .ai_socktype = type, .ai_flags = AI_NUMERICSERV };
+	int rc;
+
+	if (target->literal)
+		return take_literal(out, target, hints, err);
+	rc = look_up(out, target, &hints, deadline);
+	return rc ? explain(rc, target, family, err) : 0;
 }
