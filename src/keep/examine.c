@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define SUBJECT_BYTES_MAX (2 * 1024 * 1024) /* as for responses, in holding.c */
-#define SHORT_LIVED_S (7 * 86400) /* its holder renews it rather than that anybody revokes it */
+#define SHORT_LIVED_S (7 * 86400)           /* its holder renews it rather than that anybody revokes it */
 
 struct member { /* one certificate of the file that is being read */
 	const gnutls_datum_t *der;
@@ -265,8 +265,10 @@ static void read_chain(struct reading *r)
 /* What was known of it stays: a file that is being written is not one whose certificates are gone. */
 static void refuse(struct keeper *keeper, struct keep_file *file, const struct clinch_error *err)
 {
+	enum keep_level level = file->is_bad ? KEEP_DEBUG : KEEP_WARNING; /* said once */
+
 	file->is_bad = true;
-	tell_notice(keeper, KEEP_WARNING, NULL, file->path, "%s; %s", err->text,
+	tell_notice(keeper, level, NULL, file->path, "%s; %s", err->text,
 		    file->n_places ? "what is known of it stays in use" : "it is read again when it changes");
 	if (clinch_is_temporary(err->code))
 		file->seen = 0;

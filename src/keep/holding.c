@@ -93,13 +93,25 @@ static void pass_over(struct keeper *keeper, struct keep_row *row, const struct 
 		    "what the store has of it is not believed and passed over: %s", clinch_reason_text(verdict->reason));
 }
 
+/* Takes over the response. */
+static void take_loaded(struct keeper *keeper, struct keep_row *row, clinch_response_t *response,
+			const struct clinch_verdict *verdict)
+{
+	struct keep_event event = { .kind = KEEP_LOADED, .row = row, .verdict = verdict, .response = response };
+
+	hold(keeper, row, response, true);
+	tell(keeper, &event);
+	if (row->state == KEEP_REVOKED)
+		tell_row(keeper, KEEP_REVOKED_NOW, row);
+	clinch_response_unref(response);
+}
+
 void holding_load(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject)
 {
 	clinch_response_t *response = NULL;
 	struct clinch_verdict verdict;
 	struct clinch_error err = { 0 };
 	int rc = store_load(keeper->store, subject, keeper_now(), &keeper->policy, &response, &verdict, &err);
-	struct keep_event event = { .kind = KEEP_LOADED, .row = row, .verdict = &verdict };
 
 	if (rc == CLINCH_E_MISSING)
 		return;
@@ -112,12 +124,7 @@ void holding_load(struct keeper *keeper, struct keep_row *row, const clinch_subj
 		pass_over(keeper, row, &verdict);
 		return;
 	}
-	hold(keeper, row, response, true);
-	event.response = response;
-	tell(keeper, &event);
-	if (row->state == KEEP_REVOKED)
-		tell_row(keeper, KEEP_REVOKED_NOW, row);
-	clinch_response_unref(response);
+	take_loaded(keeper, row, response, &verdict);
 }
 
 /* ---- what is offered ---- */
@@ -179,8 +186,7 @@ static void catch_up(struct keeper *keeper, struct keep_row *row, const clinch_s
 
 	if (store_load(keeper->store, subject, keeper_now(), &keeper->policy, &response, &verdict, NULL) < 0 || !response)
 		return;
-	hold(keeper, row, response, true);
-	clinch_response_unref(response);
+	take_loaded(keeper, row, response, &verdict);
 }
 
 int holding_offer(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject, clinch_response_t *response,

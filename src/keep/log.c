@@ -241,28 +241,30 @@ static void add_totals(json_t *line, const struct keeper *keeper)
 
 /* ---- the rate ---- */
 
-static void say_left_out(struct keep_log *log, enum keep_event_kind kind, int64_t at)
+static void say_left_out(struct keep_log *log, enum keep_event_kind kind, enum keep_level level, int64_t at)
 {
-	json_t *line = new_line(log, at, KEEP_INFO, keep_event_name(kind));
+	json_t *line = new_line(log, at, level, keep_event_name(kind));
 
-	set_number(line, "left_out", log->rate[kind].left_out);
-	write_line(log, KEEP_INFO, line);
+	set_number(line, "left_out", log->rate[kind][level].left_out);
+	write_line(log, level, line);
 	json_decref(line);
 }
 
-static bool may_write(struct keep_log *log, enum keep_event_kind kind, int64_t at)
+/* By level too: a thousand pieces of information must not hide one error. */
+static bool may_write(struct keep_log *log, enum keep_event_kind kind, enum keep_level level, int64_t at)
 {
+	struct keep_log_rate *rate = &log->rate[kind][level];
+
 	if (log->level >= KEEP_DEBUG)
 		return true;
-	if (at >= log->rate[kind].since + LOG_WHILE_S || at < log->rate[kind].since) {
-		if (log->rate[kind].left_out)
-			say_left_out(log, kind, at);
-		log->rate[kind].since = at;
-		log->rate[kind].lines = log->rate[kind].left_out = 0;
+	if (at >= rate->since + LOG_WHILE_S || at < rate->since) {
+		if (rate->left_out)
+			say_left_out(log, kind, level, at);
+		*rate = (struct keep_log_rate){ .since = at };
 	}
-	if (log->rate[kind].lines++ < LOG_BURST)
+	if (rate->lines++ < LOG_BURST)
 		return true;
-	log->rate[kind].left_out++;
+	rate->left_out++;
 	return false;
 }
 
@@ -278,7 +280,7 @@ void keep_log_event(const struct keep_event *event, void *user)
 	if (event->row)
 		keep_row_view(log->keeper, event->row, &view);
 	level = level_of(event, &view);
-	if (level > log->level || !may_write(log, event->kind, event->at))
+	if (level > log->level || !may_write(log, event->kind, level, event->at))
 		return;
 	line = new_line(log, event->at, level, keep_event_name(event->kind));
 	if (event->row) {

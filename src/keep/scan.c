@@ -174,7 +174,7 @@ static void on_file(const char *path, void *user)
 		return;
 	}
 	file->absent_since_ms = 0;
-	if (file->seen == identity(&st))
+	if (file->seen == identity(&st) && !(file->is_bad && keeper->watch_all))
 		return;
 	if (file->seen != 0 && !keeper->watch_all)
 		watch(keeper, path);
