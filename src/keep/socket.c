@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "keep/socket.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "keep/status.h"
+#include "x509/subject.h"
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+
+#define CLIENTS_MAX 32
+#define QUESTION_MS 10000 /* for a question to be there whole, from the connection or the last answer on */
+#define ANSWER_MS 30000   /* for an answer to be taken */
+#define ANSWER_MAX (1024 * 1024 * 1024)
+
+struct client {
+	struct keep_socket *socket;
+	struct client *next, *previous;
+	uv_pipe_t pipe;
+	uv_timer_t limit;
+	uv_write_t write;
+	unsigned open;    /* handles */
+	bool busy, ended; /* an answer is on its way; no more questions come */
+	struct buf question, answer;
+	char chunk[16384];
+};
+
+struct keep_socket {
+	struct keeper *keeper;
+	const struct outlets *outlets;
+	uv_pipe_t listener;
+	struct client *clients;
+	unsigned n_clients;
+	bool closed; /* the listener is */
+};
+
+/* ---- what is answered ---- */
+
+__attribute__((format(printf, 4, 5))) static bool answer_error(struct buf *out, const char *error, int reason,
+							       const char *format, ...)
+{
+	char text[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	json_t *json = json_pack("{ss ss so ss}", "schema", "clinch-error-1", "error", error, "reason",
+				 reason ? json_string(clinch_reason_name(reason)) : json_null(), "text", text);
+	char *line = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	bool fits = line && buf_add(out, line, strlen(line));
+
+	free(line);
+	json_decref(json);
+	return fits;
+}
+
+static bool read_fingerprint(const char *digits, uint8_t out[FINGERPRINT_LEN])
+{
+	if (!digits || strlen(digits) != 2 * FINGERPRINT_LEN ||
+	    strspn(digits, "0123456789abcdefABCDEF") != 2 * FINGERPRINT_LEN)
+		return false;
+	for (size_t i = 0; i < FINGERPRINT_LEN; i++) {
+		unsigned byte;
+
+		sscanf(digits + 2 * i, "%2x", &byte);
+		out[i] = (uint8_t)byte;
+	}
+	return true;
+}
+
+static bool answer_put(struct buf *out, struct keep_socket *socket, const json_t *question)
+{
+	static const char *const answers[] = { [STORE_TOOK] = "took", [STORE_SAME] = "same", [STORE_OLDER] = "older" };
+	const char *digits = json_string_value(json_object_get(question, "fingerprint"));
+	const char *base64 = json_string_value(json_object_get(question, "response"));
+	const gnutls_datum_t encoded = { (unsigned char *)(uintptr_t)(base64 ? base64 : ""),
+					 base64 ? (unsigned)strlen(base64) : 0 };
+	uint8_t fingerprint[FINGERPRINT_LEN];
+	struct clinch_verdict verdict = { 0 };
+	struct clinch_error err = { 0 };
+	enum store_answer answer;
+	auto_datum der = { 0 };
+	int rc;
+
+	if (!read_fingerprint(digits, fingerprint) || !encoded.size || gnutls_base64_decode2(&encoded, &der) < 0)
+		return answer_error(out, "question", 0, "put wants \"fingerprint\" (64 digits) and \"response\" (base64)");
+	rc = keeper_offer(socket->keeper, fingerprint, &der, &answer, &verdict, &err);
+	if (rc == CLINCH_E_MISSING)
+		return answer_error(out, "missing", 0, "the keeper keeps no such certificate");
+	if (rc == CLINCH_E_FORMAT)
+		return answer_error(out, "not-believed", verdict.reason, "%s", err.text);
+	if (rc < 0)
+		return answer_error(out, "failed", 0, "%s", err.text);
+	return buf_printf(out, "{\"schema\":\"clinch-put-1\",\"answer\":\"%s\",\"status\":\"%s\"}", answers[answer],
+			  clinch_status_name(verdict.status));
+}
+
+static bool answer_status(struct buf *out, struct keep_socket *socket, const json_t *question)
+{
+	const json_t *name = json_object_get(question, "name");
+
+	if (name && !json_is_string(name))
+		return answer_error(out, "question", 0, "\"name\" is a string");
+	return status_json(out, socket->keeper, socket->outlets, json_string_value(name), time(NULL));
+}
+
+/* False: no memory. */
+static bool answer(struct buf *out, struct keep_socket *socket, const void *line, size_t len)
+{
+	json_error_t error;
+	json_t *question = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+	const char *ask = json_string_value(json_object_get(question, "ask"));
+	bool fits;
+
+	if (!question)
+		fits = answer_error(out, "question", 0, "not JSON: %.150s", error.text);
+	else if (ask && !strcmp(ask, "status"))
+		fits = answer_status(out, socket, question);
+	else if (ask && !strcmp(ask, "put"))
+		fits = answer_put(out, socket, question);
+	else
+		fits = answer_error(out, "question", 0, "\"ask\" is \"status\" or \"put\"");
+	json_decref(question);
+	return fits && buf_add(out, "\n", 1);
+}
+
+/* ---- a client ---- */
+
+static void on_client_closed(uv_handle_t *handle)
+{
+	struct client *client = handle->data;
+	struct keep_socket *socket = client->socket;
+
+	if (--client->open)
+		return;
+	if (client->previous)
+		client->previous->next = client->next;
+	else
+		socket->clients = client->next;
+	if (client->next)
+		client->next->previous = client->previous;
+	buf_done(&client->question);
+	buf_done(&client->answer);
+	free(client);
+	if (--socket->n_clients == 0 && socket->closed)
+		free(socket);
+}
+
+static void client_close(struct client *client)
+{
+	if (uv_is_closing((uv_handle_t *)&client->pipe))
+		return;
+	uv_close((uv_handle_t *)&client->pipe, on_client_closed);
+	uv_close((uv_handle_t *)&client->limit, on_client_closed);
+}
+
+static void on_limit(uv_timer_t *timer)
+{
+	client_close(timer->data);
+}
+
+static void next_question(struct client *client);
+
+static void on_written(uv_write_t *write, int status)
+{
+	struct client *client = write->data;
+
+	if (status == UV_ECANCELED)
+		return;
+	client->busy = false;
+	buf_done(&client->answer);
+	if (status < 0) {
+		client_close(client);
+		return;
+	}
+	uv_timer_start(&client->limit, on_limit, QUESTION_MS, 0);
+	next_question(client);
+}
+
+static void send_answer(struct client *client)
+{
+	uv_buf_t bytes = uv_buf_init((char *)client->answer.data, (unsigned)client->answer.len);
+
+	client->busy = true;
+	uv_timer_start(&client->limit, on_limit, ANSWER_MS, 0);
+	client->write.data = client;
+	if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &bytes, 1, on_written) < 0)
+		client_close(client);
+}
+
+/* The first whole line that has come; one at a time. */
+static void next_question(struct client *client)
+{
+	struct buf *question = &client->question;
+	uint8_t *end = question->len ? memchr(question->data, '\n', question->len) : NULL;
+	size_t len;
+
+	if (client->busy)
+		return;
+	if (!end) {
+		if (client->ended)
+			client_close(client);
+		return;
+	}
+	len = (size_t)(end - question->data);
+	if (!answer(&client->answer, client->socket, question->data, len)) {
+		client_close(client);
+		return;
+	}
+	question->len -= len + 1;
+	memmove(question->data, end + 1, question->len);
+	send_answer(client);
+}
+
+static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+	struct client *client = handle->data;
+
+	(void)suggested;
+	*out = uv_buf_init(client->chunk, sizeof(client->chunk));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
+{
+	struct client *client = stream->data;
+
+	if (n < 0) {
+		client->ended = true;
+		uv_read_stop(stream);
+		next_question(client);
+		return;
+	}
+	if (buf_add(&client->question, bytes->base, (size_t)n)) {
+		next_question(client);
+		return;
+	}
+	uv_read_stop(stream);
+	client->ended = true;
+	client->question.len = 0;
+	if (!client->busy && answer_error(&client->answer, "question", 0, "longer than %d bytes", SOCKET_LINE_MAX) &&
+	    buf_add(&client->answer, "\n", 1))
+		send_answer(client);
+	else
+		client_close(client);
+}
+
+static struct client *client_new(struct keep_socket *socket)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	if (!client)
+		return NULL;
+	client->socket = socket;
+	client->question.max = SOCKET_LINE_MAX;
+	client->answer.max = ANSWER_MAX;
+	uv_pipe_init(socket->listener.loop, &client->pipe, 0);
+	uv_timer_init(socket->listener.loop, &client->limit);
+	client->pipe.data = client->limit.data = client;
+	client->open = 2;
+	client->next = socket->clients;
+	if (client->next)
+		client->next->previous = client;
+	socket->clients = client;
+	socket->n_clients++;
+	return client;
+}
+
+/* One that is too many is taken and let go: left in the queue it would wait for what may never come. */
+static void on_connection(uv_stream_t *listener, int status)
+{
+	struct keep_socket *socket = listener->data;
+	bool too_many = socket->n_clients >= CLIENTS_MAX;
+	struct client *client = status < 0 ? NULL : client_new(socket);
+
+	if (!client)
+		return;
+	if (uv_accept(listener, (uv_stream_t *)&client->pipe) < 0 || too_many ||
+	    uv_read_start((uv_stream_t *)&client->pipe, on_room, on_read) < 0) {
+		client_close(client);
+		return;
+	}
+	uv_timer_start(&client->limit, on_limit, QUESTION_MS, 0);
+}
+
+/* ---- the socket ---- */
+
+/* What is left of a process that was killed is taken away; what somebody listens to is not. */
+static int make_way(const char *path, struct clinch_error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	auto_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return error_set(err, CLINCH_E_ARGUMENT, "%s: too long for a Unix socket", path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (lstat(path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return error_set(err, CLINCH_E_ARGUMENT, "%s: something that is no socket is there", path);
+	if (fd < 0)
+		return error_errno(err, "%s: no socket", path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN)
+		return error_set(err, CLINCH_E_ARGUMENT, "%s: another process listens there", path);
+	if (errno == ECONNREFUSED && unlink(path) < 0)
+		return error_errno(err, "%s: what is left of an earlier process cannot be removed", path);
+	return 0;
+}
+
+static int bind_and_listen(struct keep_socket *socket, const char *path, struct clinch_error *err)
+{
+	mode_t mask = umask(0117); /* 0660 from its first moment on */
+	int rc = uv_pipe_bind(&socket->listener, path);
+
+	umask(mask);
+	if (rc == 0)
+		rc = uv_listen((uv_stream_t *)&socket->listener, 128, on_connection);
+	return rc == 0 ? 0 : error_set(err, CLINCH_E_FILE, "%s: the socket cannot be made: %s", path, uv_strerror(rc));
+}
+
+int keep_socket_new(struct keep_socket **out, uv_loop_t *loop, struct keeper *keeper, const struct outlets *outlets,
+		    const char *path, struct clinch_error *err)
+{
+	struct keep_socket *socket;
+	int rc = make_way(path, err);
+
+	if (rc < 0)
+		return rc;
+	socket = calloc(1, sizeof(*socket));
+	if (!socket)
+		return error_set(err, CLINCH_E_MEMORY, "no memory for the socket");
+	socket->keeper = keeper;
+	socket->outlets = outlets;
+	uv_pipe_init(loop, &socket->listener, 0);
+	socket->listener.data = socket;
+	rc = bind_and_listen(socket, path, err);
+	if (rc < 0) {
+		keep_socket_free(socket);
+		return rc;
+	}
+	*out = socket;
+	return 0;
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+	struct keep_socket *socket = handle->data;
+
+	socket->closed = true;
+	if (socket->n_clients == 0)
+		free(socket);
+}
+
+/* libuv removes the file that it bound. */
+void keep_socket_free(struct keep_socket *socket)
+{
+	if (!socket)
+		return;
+	for (struct client *client = socket->clients; client; client = client->next)
+		client_close(client);
+	uv_close((uv_handle_t *)&socket->listener, on_listener_closed);
+}

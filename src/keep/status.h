@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The keeper's state as JSON, for the socket and for /status.json. */
+#ifndef KEEP_STATUS_H
+#define KEEP_STATUS_H
+
+#include "base/buf.h"
+#include "keep/outlet.h"
+
+/*
+ * One object, "clinch-status-1", without a newline behind it. `name`: only the certificates that it means
+ * (keeper_match()), with all their files; NULL: all, with one file each. `outlets` may be NULL. False: no memory, or more
+ * than out->max.
+ *
+ *	schema at ready store_works totals{certificates missing good revoked expired failing fetching unsaved files bad_files
+ *	without_issuer without_url} soonest_expiry outputs[] certificates[]
+ *
+ * A certificate: name fingerprint key_type path place is_ca must_staple not_after state stapled this_update next_update
+ * fresh_until remaining_s revoked_at in_store fetching next_try failures latency_ms trouble{at phase failure reason
+ * http_status url text} or null, and paths[] when it was asked for by name. An output: kind target failures pending
+ * last_success next_try text. Times are RFC 3339 UTC, or null.
+ */
+bool status_json(struct buf *out, const struct keeper *keeper, const struct outlets *outlets, const char *name, int64_t now);
+
+#endif
