@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The pure parts of `check`: targets, and what is said before TLS, fed in pieces of every size. */
+#include "../../support/scratch.h"
 #include "base/buf.h"
 #include "probe/ask.h"
 #include "probe/deadline.h"
@@ -349,9 +350,9 @@ static void refuses_a_name_that_does_not_fit_into_a_line(void **state)
 
 static int ask_by(const char *script, struct buf *out, int *exit_status, struct clinch_error *err)
 {
-	char path[] = "/tmp/clinch-test.XXXXXX";
+	char path[SCRATCH_SIZE];
 	unsigned char byte = 0;
-	int fd = mkstemp(path), rc;
+	int fd = mkstemp(scratch_template(path, "keep")), rc;
 	struct ask ask = {
 		.keep_path = path, .cert = { &byte, 1 }, .issuer = { &byte, 1 }, .deadline = deadline_now() + WITHIN_MS
 	};
