@@ -91,6 +91,22 @@ static void on_closed(uv_handle_t *handle)
 	atomic_fetch_sub_explicit(&worker->shared->open, 1, memory_order_relaxed);
 }
 
+/* Was the client's stream not brought to its end? A client that has all it was to get may go as it likes. */
+static bool is_cut(const struct conn *conn)
+{
+	return conn->phase == PHASE_RELAY && conn->up.flow != FLOW_ENDED && conn->down.flow != FLOW_ENDED;
+}
+
+/* What would be an end to the backend is a reset then. */
+static void close_backend(const struct conn *conn)
+{
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	if (is_cut(conn))
+		setsockopt(conn->backend_fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(conn->backend_fd);
+}
+
 void conn_close(struct conn *conn)
 {
 	if (conn->closing)
@@ -105,7 +121,7 @@ void conn_close(struct conn *conn)
 	if (conn->backend_fd < 0)
 		return;
 	uv_close((uv_handle_t *)&conn->backend_poll, on_closed);
-	close(conn->backend_fd);
+	close_backend(conn);
 }
 
 void conn_fail(struct conn *conn, const char *format, ...)

@@ -22,15 +22,6 @@ static bool is_empty(const struct half *half)
 	return half->from == half->to;
 }
 
-/* A backend that is to take the stream for cut sees a reset. */
-static void reset_backend(const struct conn *conn)
-{
-	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
-
-	if (conn->backend_fd >= 0)
-		setsockopt(conn->backend_fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
-
 /* The backend is gone. Closing now, with bytes of the client unread, would reset the connection and take from the client
  * what it has not read yet: it gets a moment, in which what it sends is thrown away. */
 static enum step linger(struct conn *conn)
@@ -49,10 +40,6 @@ static enum step linger(struct conn *conn)
 
 static enum step client_failed(struct conn *conn, long rc)
 {
-	bool is_over = conn->down.flow == FLOW_ENDED; /* it has all it was to get, and may go as it likes */
-
-	if (!is_over)
-		reset_backend(conn);
 	if (rc != GNUTLS_E_PREMATURE_TERMINATION && rc != GNUTLS_E_PULL_ERROR)
 		gnutls_alert_send_appropriate(conn->session, (int)rc);
 	conn_fail(conn, "the client's stream was cut: %s", gnutls_strerror((int)rc));
@@ -154,7 +141,6 @@ static enum step write_failed(struct conn *conn, long rc, struct wish *wish)
 		wish->client |= UV_WRITABLE;
 		return STEP_BLOCKED;
 	}
-	reset_backend(conn);
 	conn_fail(conn, "the client takes no more: %s", gnutls_strerror((int)rc));
 	return STEP_CLOSED;
 }

@@ -271,6 +271,34 @@ def a_reload_waits_for_the_new_certificates_staple():
             expect(look(server.address).staple, "no staple of the new one")
 
 
+@case
+def a_reload_tells_the_child_of_new_certificates():
+    class Nobody:
+        address = "127.0.0.1:9"
+
+    fresh = pki.leaf("fresh.example.org", ocsp_url=NOWHERE)
+    with Responder(answer(pki.response(leaf))) as first, Responder(answer(pki.response(fresh))) as second:
+        def entry(identity, responder):
+            return f'    - {{ chain: "{identity.chain_file}", key: "{identity.key_file}", responder: "{responder.url}" }}\n'
+
+        path, store = os.path.join(new_tempdir(), "clinch.yaml"), Store()
+
+        def write(entries):
+            with open(path, "w", encoding="ascii") as f:
+                f.write(f"store: {store.dir}\nfetch: {{ proxy: none }}\nserve:\n  listen: [ \"127.0.0.1:0\" ]\n"
+                        f"  backend: {Nobody.address}\n  certificates:\n{entries}")
+
+        write(entry(leaf, first))
+        with Serve(conf=path) as server:
+            expect(look(server.address).staple, "no staple of the first certificate")
+            write(entry(leaf, first) + entry(fresh, second))
+            server.hup()
+            server.wait_event("reloaded")
+            wait_for(lambda: look(server.address, name="fresh.example.org").leaf == fresh.cert.serial_number, 5, "the new one")
+            expect(look(server.address, name="fresh.example.org").staple, "no staple of the new one")
+            expect_equal(len(server.events("keeper-started")), 1, "children that were started")
+
+
 # --- the end ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -459,15 +487,17 @@ def descriptors_and_memory_stay_the_same():
     if SANITIZED:
         skip("a sanitizer keeps freed memory")
     with Backend(echo) as backend, Serve(backend=backend) as server:
-        def settled():
-            wait_for(lambda: server.descriptors() == idle, 10, f"{idle} descriptors, there are {server.descriptors()}")
+        idle = server.descriptors()  # one that looks at a file has it open: there may be fewer later
+
+        def settled(most):
+            wait_for(lambda: server.descriptors() <= most, 10, f"{most} descriptors")
             return server.resident()
 
-        idle = server.descriptors()
         burst(server, 400)
-        first = settled()
+        first = settled(idle)
+        idle = server.descriptors()
         burst(server, 2000)
-        second = settled()
+        second = settled(idle)
         expect(second - first < (1 << 20), f"resident memory after 400 handshakes: {first}, after 2400: {second}")
 
 
