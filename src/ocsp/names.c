@@ -82,3 +82,9 @@ const char *clinch_finding_source(int finding)
 {
 	return finding_row(finding)->source;
 }
+
+bool reason_is_of_signed(int reason)
+{
+	return reason == CLINCH_REASON_SIGNER_EXPIRED ||
+	       (reason >= CLINCH_REASON_CRITICAL_EXTENSION && reason < CLINCH_REASON_NO_STAPLE);
+}

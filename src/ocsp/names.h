@@ -6,5 +6,7 @@
 
 /* The status that a reason leads to: one column of reasons.def. */
 enum clinch_status reason_status(int reason);
+/* Does it say that the response's signature was verified, whatever was found then? */
+bool reason_is_of_signed(int reason);
 
 #endif

@@ -2,6 +2,7 @@
 /* One staple for a person, at a glance: the word first, then what it rests on. */
 #include "base/time.h"
 #include "ocsp/describe.h"
+#include "ocsp/names.h"
 #include "report/json.h"
 #include "report/report.h"
 #include "x509/subject.h"
@@ -65,8 +66,7 @@ static const char *signer_text(const struct ocsp_description *about, uint64_t fi
 static void put_signer(struct buf *out, gnutls_datum_t der, const clinch_subject_t *subject,
 		       const struct clinch_verdict *verdict)
 {
-	/* what comes later in the table is looked at once the signature was found right */
-	bool is_signed = verdict->status != CLINCH_INVALID || verdict->reason >= CLINCH_REASON_CRITICAL_EXTENSION;
+	bool is_signed = reason_is_of_signed(verdict->reason);
 	struct ocsp_response response;
 	struct ocsp_description about = { 0 };
 

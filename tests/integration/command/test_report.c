@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the reports say, for every reason there is and for bytes of every kind. */
+#include "ocsp/names.h"
 #include "report/embedded.h"
 #include "report/exit.h"
 #include "report/json.h"
@@ -170,6 +171,33 @@ static void every_reason_has_a_text_within_the_terminal(void **state)
 		assert_memory_equal(text.data, clinch_status_name(verdict.status),
 				    strlen(clinch_status_name(verdict.status)));
 	}
+}
+
+/* What a text calls "signed by", and not "claims to be". */
+static void a_signer_is_named_as_far_as_it_was_verified(void **state)
+{
+	static const struct {
+		int reason;
+		bool is_signed;
+	} rows[] = {
+		{ CLINCH_REASON_UNJUDGED, false },
+		{ CLINCH_REASON_SIGNATURE_BAD, false },
+		{ CLINCH_REASON_SIGNER_EXPIRED, true },
+		{ CLINCH_REASON_CRITICAL_EXTENSION, true },
+		{ CLINCH_REASON_EXPIRED, true },
+		{ CLINCH_REASON_REVOKED, true },
+		{ CLINCH_REASON_GOOD, true },
+		{ CLINCH_REASON_NO_STAPLE, false },
+		{ CLINCH_REASON_ISSUER_UNPREPARED, false },
+		{ CLINCH_REASON_ISSUER_UNKNOWN, false },
+		{ CLINCH_REASON_PATH_NAME, false },
+		{ CLINCH_REASON_INTERNAL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (reason_is_of_signed(rows[i].reason) != rows[i].is_signed)
+			fail_msg("%s", clinch_reason_name(rows[i].reason));
 }
 
 static void an_exit_status_is_what_the_table_says(void **state)
@@ -405,6 +433,7 @@ int main(void)
 		cmocka_unit_test(every_reason_has_a_detail_for_bytes_of_every_kind),
 		cmocka_unit_test(every_reason_has_the_same_members_in_json),
 		cmocka_unit_test(every_reason_has_a_text_within_the_terminal),
+		cmocka_unit_test(a_signer_is_named_as_far_as_it_was_verified),
 		cmocka_unit_test(an_exit_status_is_what_the_table_says),
 		cmocka_unit_test(what_a_terminal_would_obey_is_replaced),
 		cmocka_unit_test(every_byte_and_pair_of_bytes_becomes_valid_json),
