@@ -207,8 +207,9 @@ int holding_offer(struct keeper *keeper, struct keep_row *row, const clinch_subj
 		if (*answer == STORE_TOOK)
 			hold(keeper, row, response, false);
 	} else if (*answer == STORE_TOOK) {
-		say_writable(keeper);
 		hold(keeper, row, response, true);
+		if (keeper->unsaved == 0)
+			say_writable(keeper);
 	} else if (row->life.this_update == 0 || *answer == STORE_OLDER) {
 		catch_up(keeper, row, subject);
 	}

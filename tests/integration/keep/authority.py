@@ -9,6 +9,7 @@
 """
 import base64
 import os
+import sys
 import threading
 import urllib.parse
 from datetime import datetime, timedelta
@@ -58,6 +59,10 @@ class Authority:
             daemon_threads = True
             allow_reuse_address = True
             request_queue_size = 128
+
+            def handle_error(self, request, address):
+                if not isinstance(sys.exc_info()[1], ConnectionError):  # a keeper that was killed has gone
+                    super().handle_error(request, address)
 
         self._server = Server(("127.0.0.1", port), Handler)
         self.port = self._server.server_address[1]
