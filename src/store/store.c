@@ -87,8 +87,12 @@ int store_open(struct store **out, const char *dir, bool for_writing, struct cli
 /* The file's name, and its path for messages. */
 static void name_of(const struct store *store, const clinch_subject_t *subject, char name[NAME_SIZE], char path[PATH_MAX])
 {
-	for (int i = 0; i < FINGERPRINT_LEN; i++)
-		snprintf(name + 2 * i, 3, "%02x", subject->fingerprint[i]);
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < FINGERPRINT_LEN; i++) {
+		name[2 * i] = digits[subject->fingerprint[i] >> 4];
+		name[2 * i + 1] = digits[subject->fingerprint[i] & 15];
+	}
 	memcpy(name + 2 * (size_t)FINGERPRINT_LEN, ".der", sizeof(".der"));
 	snprintf(path, PATH_MAX, "%.*s/%s", PATH_MAX - (int)NAME_SIZE - 2, store->path, name);
 }
