@@ -70,7 +70,7 @@ static int run(int argc, char **argv)
 	const struct cli_command *command;
 
 	if (argc < 2)
-		return cli_usage(&front, "which command? check, verify, show, fetch");
+		return cli_usage(&front, "which command? \"clinch --help\" lists them");
 	if (is_one_of(argv[1], "--version", "-V"))
 		return show_version();
 	if (is_one_of(argv[1], "--help", "-h") || (argc == 2 && !strcmp(argv[1], "help")))
