@@ -147,6 +147,7 @@ void conn_expire(struct conn *conn)
 {
 	static const char *const what[PHASES] = {
 		[PHASE_HANDSHAKE] = "no handshake within limits.handshake",
+		[PHASE_FIRST] = "the client said nothing for limits.idle",
 		[PHASE_CONNECT] = "the backend did not answer within limits.connect",
 		[PHASE_RELAY] = "nothing was sent for limits.idle",
 		[PHASE_LINGER] = "the client goes on sending to a backend that is gone",
@@ -216,6 +217,39 @@ static bool start_session(struct conn *conn)
 	return true;
 }
 
+/* In HTTP the client does. Browsers make connections that they may never use: a backend need not hear of those. */
+static bool client_speaks_first(const struct conn *conn)
+{
+	static const char *const protocols[] = { "h2", "http/1.1", "http/1.0" };
+	gnutls_datum_t chosen;
+
+	if (gnutls_alpn_get_selected_protocol(conn->session, &chosen) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++)
+		if (chosen.size == strlen(protocols[i]) && memcmp(chosen.data, protocols[i], chosen.size) == 0)
+			return true;
+	return false;
+}
+
+/* The client has shaken hands. With its first byte, or at once, the backend comes in. */
+static void look_for_first(struct conn *conn)
+{
+	if (!relay_first_look(conn))
+		return;
+	if (!client_speaks_first(conn)) {
+		backend_connect(conn);
+	} else if (relay_has_nothing(conn)) {
+		if (conn->phase != PHASE_FIRST)
+			conn_enter(conn, PHASE_FIRST);
+		conn_poll_client(conn, UV_READABLE);
+	} else if (conn->up.flow == FLOW_ENDING) { /* it came to shake hands and go */
+		gnutls_bye(conn->session, GNUTLS_SHUT_WR);
+		conn_close(conn);
+	} else {
+		backend_connect(conn);
+	}
+}
+
 static void end_handshake(struct conn *conn)
 {
 	struct counts *counts = &conn->worker->counts;
@@ -228,8 +262,7 @@ static void end_handshake(struct conn *conn)
 		conn_fail(conn, "no memory for its buffers");
 		return;
 	}
-	if (relay_first_look(conn))
-		backend_connect(conn);
+	look_for_first(conn);
 }
 
 static void shake_hands(struct conn *conn)
@@ -307,6 +340,8 @@ static void on_client(uv_poll_t *poll, int status, int events)
 		read_proxy(conn);
 	else if (conn->phase == PHASE_HANDSHAKE)
 		shake_hands(conn);
+	else if (conn->phase == PHASE_FIRST)
+		look_for_first(conn);
 	else
 		relay_run(conn);
 }

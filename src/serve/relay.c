@@ -253,3 +253,8 @@ bool relay_first_look(struct conn *conn)
 
 	return step != STEP_CLOSED;
 }
+
+bool relay_has_nothing(const struct conn *conn)
+{
+	return is_empty(&conn->up) && conn->up.flow == FLOW_OPEN;
+}

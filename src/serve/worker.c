@@ -95,6 +95,7 @@ static uint64_t limit_of(const struct worker *worker, enum phase phase)
 		return worker->state->handshake_ms;
 	case PHASE_CONNECT:
 		return worker->state->connect_ms;
+	case PHASE_FIRST:
 	case PHASE_RELAY:
 		return worker->state->idle_ms;
 	default:

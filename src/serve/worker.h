@@ -31,6 +31,7 @@ struct counts {
 
 enum phase {
 	PHASE_HANDSHAKE, /* with the PROXY header before it; the deadline counts from accept */
+	PHASE_FIRST,     /* waiting for the client's first byte, where the protocol lets it speak first */
 	PHASE_CONNECT,   /* to the backend */
 	PHASE_RELAY,     /* the deadline moves with each byte */
 	PHASE_LINGER,    /* the backend is gone, the client has its answer: a short time to read it */
@@ -148,7 +149,8 @@ void backend_on_event(uv_poll_t *poll, int status, int events);
 
 void relay_start(struct conn *conn); /* the backend is connected */
 void relay_run(struct conn *conn);
-/* One look at the client before the backend is bothered: false when it is gone already. */
+/* One look at the client before the backend is bothered: what it has sent is in conn->up; false when it is gone already. */
 bool relay_first_look(struct conn *conn);
+bool relay_has_nothing(const struct conn *conn); /* of the client, neither bytes nor their end */
 
 #endif

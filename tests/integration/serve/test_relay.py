@@ -267,6 +267,27 @@ def alpn_is_the_servers_first_that_the_client_has():
 
 
 @case
+def a_client_of_http_that_says_nothing_is_nothing_to_the_backend():
+    with Backend(echo) as backend, Serve("--alpn", "h2,http/1.1", "--idle-timeout", 2, backend=backend) as server:
+        with connect(server, alpn=["http/1.1"]) as spoken, connect(server, alpn=["h2"]) as silent:
+            spoken.sendall(b"first")
+            expect_equal(spoken.recv(10), b"first", "the echo")
+            expect_equal(backend.connections, 1, "connections to the backend")
+            try:
+                silent.unwrap()  # close_notify both ways
+            except OSError:
+                pass
+            with connect(server, alpn=["h2"]) as idle:
+                try:
+                    idle.recv(10)
+                except (ssl.SSLError, OSError):
+                    pass
+        with connect(server) as stream:  # not known to be HTTP: the backend may speak first
+            wait_for(lambda: backend.connections == 2, 5, "the backend to hear of a client that says nothing")
+            stream.close()
+
+
+@case
 def sessions_are_resumed_on_every_thread_until_the_ticket_key_changes():
     with Backend(echo) as backend, Serve("--ticket-key-life", 3, backend=backend, threads=4) as server:
         made = context(version=ssl.TLSVersion.TLSv1_2)
