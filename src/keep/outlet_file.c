@@ -261,4 +261,4 @@ static void begin(struct outlet *outlet)
 	uv_timer_start(&outlet->timer, on_slice, 0, 0);
 }
 
-const struct outlet_ops outlet_file_ops = { begin, NULL };
+const struct outlet_ops outlet_file_ops = { begin, NULL, NULL };

@@ -376,4 +376,4 @@ static void cancel(struct outlet *outlet)
 	forget_batch(haproxy);
 }
 
-const struct outlet_ops outlet_haproxy_ops = { begin, cancel };
+const struct outlet_ops outlet_haproxy_ops = { begin, cancel, NULL };

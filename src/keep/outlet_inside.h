@@ -21,6 +21,8 @@ struct outlet_ops {
 	/* Whatever is going on ends, and no call of outlet_ended() comes; handles are closed by way of the loop and counted
 	 * in outlet->open_handles. NULL: begin() is all there is. */
 	void (*cancel)(struct outlet *outlet);
+	/* What is going on goes on for `to`, which has the batch then. NULL: it is cancelled, and begun anew there. */
+	void (*hand_over)(struct outlet *from, struct outlet *to);
 };
 extern const struct outlet_ops outlet_file_ops, outlet_haproxy_ops, outlet_run_ops;
 

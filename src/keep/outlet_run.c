@@ -229,4 +229,13 @@ static void cancel(struct outlet *outlet)
 	kill(-run->process.pid, SIGKILL); /* on_exit_of() closes the rest */
 }
 
-const struct outlet_ops outlet_run_ops = { begin, cancel };
+static void hand_over(struct outlet *from, struct outlet *to)
+{
+	struct run *run = from->kind;
+
+	from->kind = NULL;
+	to->kind = run;
+	run->outlet = to;
+}
+
+const struct outlet_ops outlet_run_ops = { begin, cancel, hand_over };

@@ -109,18 +109,34 @@ static bool is_same(const struct outlet_conf *a, const struct outlet_conf *b)
 	return true;
 }
 
-/* What the old one of the same name had still to do, and what it was doing. */
-static void inherit(struct outlet *outlet, const struct outlet *old)
+/* A command that runs is not run twice, and not killed because a configuration was read anew. */
+static void hand_over(struct outlet *outlet, struct outlet *old)
+{
+	outlet->busy = true;
+	outlet->batch = old->batch;
+	outlet->n_batch = old->n_batch;
+	outlet->batch_failed = old->batch_failed;
+	old->busy = false;
+	old->batch = NULL;
+	old->n_batch = 0;
+	outlet->ops->hand_over(old, outlet);
+}
+
+/* What the old one of the same name had still to do, and what it is doing. */
+static void inherit(struct outlet *outlet, struct outlet *old)
 {
 	outlet->last_success = old->last_success;
 	if (outlet->conf->kind == OUTLET_RUN) { /* others are tried at once: what they lacked may be what was changed */
 		outlet->began_ms = old->began_ms;
 		outlet->failures = old->failures;
+		outlet->soonest_end = old->soonest_end;
 		memcpy(outlet->text, old->text, sizeof(outlet->text));
 	}
 	for (size_t i = 0; i < old->marks.n_slots; i++)
 		if (old->marks.slot[i].pending)
 			outlet_again(outlet, old->marks.slot[i].fingerprint);
+	if (old->busy && outlet->ops->hand_over && !outlet->busy)
+		hand_over(outlet, old);
 	for (size_t i = 0; i < old->n_batch; i++)
 		outlet_again(outlet, old->batch[i]);
 	if (!outlet->first_change_ms)

@@ -207,6 +207,24 @@ def a_command_that_hangs_is_killed_with_its_children_and_hangs_nobody():
 
 
 @case
+def a_reload_neither_kills_a_command_nor_runs_it_twice():
+    with Authority() as ca:
+        program, log = script("reload", 'echo begun >>"$log"; while [ ! -e "$log.go" ]; do sleep 0.05; done; echo done >>"$log"')
+        keep = Keep(put(ca.leaf("www.example.org"), os.path.join(new_tempdir(), "leaf.pem")), settings=outputs(
+            f"{{ run: [ {program} ], after: 10ms, at_most_every: 200ms }}")).start()
+        wait_for(lambda: runs(log) == ["begun"], 5, "the run")
+        for _ in range(2):
+            since = keep.mark()
+            keep.process.popen.send_signal(1)
+            keep.wait_event("notice", since=since, text="reloaded")
+        with open(log + ".go", "w"):
+            pass
+        keep.wait_event("notice", text="ran for 1 certificates")
+        time.sleep(0.6)  # three times at_most_every
+        expect_equal(runs(log), ["begun", "done"], "runs")
+
+
+@case
 def a_program_that_is_not_there_is_a_failure_that_names_it():
     with Authority() as ca:
         keep = Keep(put(ca.leaf("www.example.org"), os.path.join(new_tempdir(), "leaf.pem")), settings=outputs(
