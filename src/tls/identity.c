@@ -174,8 +174,36 @@ static bool has_responder(const struct cert_view *view)
 	return cert_view_access_url(view, OID_AD_OCSP, sizeof(OID_AD_OCSP) - 1, 0, &url);
 }
 
+/* The only one with the name of cert's issuer; *n: how many there are. */
+static const gnutls_datum_t *find_by_name(const struct chain *pool, const struct cert_view *cert, unsigned *n)
+{
+	const gnutls_datum_t *found = NULL;
+	struct cert_view view;
+
+	for (unsigned i = 0; i < pool->n; i++) {
+		if (!cert_view_parse(&view, der_of(pool->cert[i].data, pool->cert[i].size)) ||
+		    !der_equals(view.subject, cert->issuer))
+			continue;
+		found = found ? found : &pool->cert[i];
+		(*n)++;
+	}
+	return found;
+}
+
+static const gnutls_datum_t *find_issuer(const struct chain *chain, const struct chain *extra, const gnutls_datum_t *cert,
+					 const struct cert_view *view)
+{
+	unsigned n = 0;
+	const gnutls_datum_t *sent = find_by_name(chain, view, &n), *other = find_by_name(extra, view, &n);
+
+	if (n <= 1)
+		return sent ? sent : other;
+	const gnutls_datum_t *found = chain_find_issuer(chain, cert);
+	return found ? found : chain_find_issuer(extra, cert);
+}
+
 /* An issuer is looked for only where a staple may come to be. Without one the certificate is served, and never stapled. */
-static int prepare_subject(struct identity *identity, unsigned place, const struct chain *chain, const struct chain *issuers)
+static int prepare_subject(struct identity *identity, unsigned place, const struct chain *chain, struct issuers *issuers)
 {
 	auto_issuer *issuer = NULL;
 	auto_datum from_system = { NULL, 0 };
@@ -184,16 +212,16 @@ static int prepare_subject(struct identity *identity, unsigned place, const stru
 
 	if (!cert_view_parse(&view, der_of(cert->data, cert->size)) || cert_view_self_issued(&view))
 		return 0;
-	found = chain_find_issuer(chain, cert);
-	if (!found && issuers)
-		found = chain_find_issuer(issuers, cert);
+	found = find_issuer(chain, &issuers->extra, cert, &view);
 	if (!found && (has_responder(&view) || cert_view_must_staple(&view)) && find_in_system(&from_system, cert) == 0)
 		found = &from_system;
 	if (!found)
 		return 0;
-	int code = issuer_new(&issuer, found, NULL);
-	if (code == 0)
-		code = subject_new(&identity->subject[place], cert, issuer, true, NULL);
+	int code = known_issuer(&issuers->known, found, &issuer);
+	if (code == 0 && place > 0)
+		code = known_subject(&issuers->known, cert, issuer, &identity->subject[place]);
+	else if (code == 0)
+		code = subject_new(&identity->subject[place], cert, issuer, false, NULL);
 	return code == CLINCH_E_MEMORY ? code : 0;
 }
 
@@ -214,7 +242,7 @@ static void identity_destroy(struct counted *counted)
 	free(identity);
 }
 
-static int fill(struct identity *identity, const struct chain *chain, const struct chain *issuers, const char *name,
+static int fill(struct identity *identity, const struct chain *chain, struct issuers *issuers, const char *name,
 		struct clinch_error *err)
 {
 	for (unsigned i = 0; i < chain->n; i++) {
@@ -248,7 +276,7 @@ static int fill_from_leaf(struct identity *identity, const struct chain *chain, 
 	return take_names(identity, leaf) < 0 ? error_set(err, CLINCH_E_MEMORY, "%s: no memory", name) : 0;
 }
 
-int identity_new(struct identity **out, const struct chain *chain, gnutls_privkey_t key, const struct chain *issuers,
+int identity_new(struct identity **out, const struct chain *chain, gnutls_privkey_t key, struct issuers *issuers,
 		 const char *name, struct clinch_error *err)
 {
 	struct identity *identity;

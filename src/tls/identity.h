@@ -7,6 +7,7 @@
 #define TLS_IDENTITY_H
 
 #include "tls/counted.h"
+#include "tls/known.h"
 #include "x509/chain.h"
 #include "x509/subject.h"
 #include <clinch/stapler.h>
@@ -33,11 +34,18 @@ struct identity {
 	struct counted_slot staples; /* struct staples, never empty */
 };
 
+/* Where issuers come from that a chain file lacks, and those met before. */
+struct issuers {
+	struct chain extra;
+	struct known known;
+};
+
 /*
- * From a chain and its key, which must fit: CLINCH_E_FORMAT. Issuers that the chain lacks are looked for in `issuers` (may
- * be NULL), then in the system's trust. `name` is for messages. `key` becomes the identity's on success only.
+ * From a chain and its key, which must fit: CLINCH_E_FORMAT. Issuers that the chain lacks are looked for among the extra
+ * ones, then in the system's trust. Where one certificate alone has the issuer's name it is taken for the issuer: were it
+ * not, no response would be believed. `name` is for messages. `key` becomes the identity's on success only.
  */
-int identity_new(struct identity **out, const struct chain *chain, gnutls_privkey_t key, const struct chain *issuers,
+int identity_new(struct identity **out, const struct chain *chain, gnutls_privkey_t key, struct issuers *issuers,
 		 const char *name, struct clinch_error *err);
 
 /* ---- staples ---- */

@@ -30,7 +30,8 @@ void stapler_unref(clinch_stapler_t *stapler)
 	free(stapler->entry);
 	free(stapler->store_dir);
 	store_close(stapler->store);
-	chain_done(&stapler->issuers);
+	chain_done(&stapler->issuers.extra);
+	known_done(&stapler->issuers.known);
 	clinch_signers_unref(stapler->policy.signers);
 	if (stapler->credentials)
 		gnutls_certificate_free_credentials(stapler->credentials);
@@ -59,7 +60,7 @@ static int copy_options(clinch_stapler_t *stapler, const struct clinch_stapler_o
 						  .undated_age_s = options->policy.undated_age_s,
 						  .max_len = options->policy.max_len,
 						  .allow_sha1_signature = options->policy.allow_sha1_signature };
-	return options->issuers_file ? chain_read(&stapler->issuers, options->issuers_file, err) : 0;
+	return options->issuers_file ? chain_read(&stapler->issuers.extra, options->issuers_file, err) : 0;
 }
 
 int clinch_stapler_new(clinch_stapler_t **out, const struct clinch_stapler_options *options, struct clinch_error *err)
@@ -67,6 +68,11 @@ int clinch_stapler_new(clinch_stapler_t **out, const struct clinch_stapler_optio
 	clinch_stapler_t *memory = calloc(1, sizeof(*memory));
 
 	if (!memory || pthread_mutex_init(&memory->lock, NULL) != 0) {
+		free(memory);
+		return error_set(err, CLINCH_E_MEMORY, "no memory for a stapler");
+	}
+	if (known_init(&memory->issuers.known) < 0) {
+		pthread_mutex_destroy(&memory->lock);
 		free(memory);
 		return error_set(err, CLINCH_E_MEMORY, "no memory for a stapler");
 	}

@@ -34,8 +34,8 @@ struct clinch_stapler {
 
 	pthread_mutex_t lock;
 	char *store_dir;
-	struct store *store; /* NULL until the directory is there */
-	struct chain issuers;
+	struct store *store;    /* NULL until the directory is there */
+	struct issuers issuers; /* locked inside */
 	enum clinch_chain_staples chain_staples;
 	bool drop_revoked, refuse_unstapled;
 	struct clinch_policy policy;
