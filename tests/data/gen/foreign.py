@@ -7,7 +7,7 @@ from cryptography.x509 import ocsp
 # These it may refuse, by its version, and has a reason of its own.
 NOT_READ = {
     "version_1_written_out_is_good_and_said": "the default is written out, which DER forbids",
-    "rsa_pss_with_a_salt_of_20_bytes_is_good": "the default salt length is written out, which DER forbids",
+    "pss_with_a_salt_of_20_bytes_is_good": "the default salt length is written out, which DER forbids",
     "a_padded_serial_matches_as_it_stands": "the serial is not a minimal INTEGER",
 }
 STATUS = {"good": ocsp.OCSPCertStatus.GOOD, "revoked": ocsp.OCSPCertStatus.REVOKED, "unknown": ocsp.OCSPCertStatus.UNKNOWN}
