@@ -61,7 +61,6 @@ int keep_daemon_conf(const struct keep_settings *set, struct conf *out, struct c
 		return rc;
 	if (out->proxy_of_environment)
 		proxies_of_environment(&out->keep.limits.proxies);
-	out->keep.once = set->once;
 	return 0;
 }
 

@@ -27,7 +27,6 @@ struct keep_conf {
 	struct fetch_options fetch;  /* timeout_ms, connect_ms, max_size, hash, ca_file; the rest is the keeper's */
 	const char *fallback;        /* a responder to ask after all others; NULL: none */
 	struct clinch_policy policy; /* skew_s, undated_age_s, max_len, allow_sha1_signature */
-	bool once;                   /* fetch what is due, then nothing more: see keeper_is_idle() */
 };
 
 /*
