@@ -225,7 +225,8 @@ def fish_offers_commands_options_and_values():
         return [row.split("\t")[0] for row in done.out.splitlines()]
 
     expect_equal(sorted(offers("clinch ")), COMMANDS, "commands")
-    expect_equal(offers("clinch verify --ma"), ["--max-age", "--max-size"], "options begun")
+    begun = [option for option in offers("clinch verify --ma") if option.startswith("--ma")]  # fish 4 offers --format too
+    expect_equal(begun, ["--max-age", "--max-size"], "options begun")
     expect_equal(sorted(offers("clinch verify --format ")), ["json", "text"], "values")
     expect_in("--require", offers("clinch check --re"), "options of check")
 
