@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 DER = serialization.Encoding.DER
 PEM = serialization.Encoding.PEM
 HOUR = datetime.timedelta(hours=1)
+SWAPS = 8000  # a thousand a second, for twice as long as clinch-bench-handshake swaps
 KEYS = {
     "p256": lambda: ec.generate_private_key(ec.SECP256R1()),
     "rsa2048": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
@@ -33,10 +34,10 @@ def certificate(subject, key, issuer, issuer_key, extensions, now):
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def response(leaf, issuer, signer, signer_key, now, by_name=False, embedded=()):
+def response(leaf, issuer, signer, signer_key, now, by_name=False, embedded=(), life=95 * HOUR):
     encoding = ocsp.OCSPResponderEncoding.NAME if by_name else ocsp.OCSPResponderEncoding.HASH
     builder = (ocsp.OCSPResponseBuilder()
-        .add_response(leaf, issuer, hashes.SHA1(), ocsp.OCSPCertStatus.GOOD, now - HOUR, now + 95 * HOUR, None, None)
+        .add_response(leaf, issuer, hashes.SHA1(), ocsp.OCSPCertStatus.GOOD, now - HOUR, now + life, None, None)
         .responder_id(encoding, signer))
     if embedded:
         builder = builder.certificates(list(embedded))
@@ -108,6 +109,9 @@ def write_tls(folder, now):
     (folder / "key.pem").write_bytes(key.private_bytes(
         PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     (folder / "staple.der").write_bytes(response(leaf, authority.cert, authority.cert, authority.key, now))
+    (folder / "swaps.der").write_bytes(b"".join(
+        response(leaf, authority.cert, authority.cert, authority.key, now, life=95 * HOUR + datetime.timedelta(seconds=i + 1))
+        for i in range(SWAPS)))
     (folder / "staple-ca.der").write_bytes(response(authority.cert, root.cert, root.cert, root.key, now))
 
 

@@ -12,7 +12,9 @@ import tempfile
 import material
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
-PROGRAMS = ("clinch-bench", "clinch-bench-handshake", "clinch-bench-client", "clinch-bench-server", "clinch-bench-usage")
+COMMANDS = ("clinch", "clinch-keep")
+PROGRAMS = ("clinch-bench", "clinch-bench-handshake", "clinch-bench-client", "clinch-bench-raw", "clinch-bench-server",
+            "clinch-bench-usage", "clinch-bench-world")
 CHECK_TARGETS = 2000
 CHECK_REPETITIONS = 5
 PROFILE_CALLS = {"parse": 2000, "verify": 40, "check": 20}
@@ -62,6 +64,8 @@ HANDSHAKE_ROWS = [
     Row("staple-leaf", "handshake with the leaf's staple, P-256", "tls", "staple-leaf", "no-staple", "the same without a staple", 1.03),
     Row("staple-chain", "handshake with two staples, P-256", "tls", "staple-chain", "no-staple", "the same without a staple", 1.03),
     Row("staple-bare", "handshake with the leaf's staple, P-256", "tls", "staple-leaf", "bare", "bare GnuTLS, fixed staple", 1.05),
+    Row("swap-p99", "handshake p99, 1,000 swaps a second, wall", "tls", "swapped", "still", "the same without swaps", 1.10),
+    Row("swap-p99-cpu", "handshake p99, 1,000 swaps a second, CPU", "tls", "swapped-cpu", "still-cpu", "the same without swaps"),
 ]
 CHECK_CPU = Row("check-cpu", f"check of {CHECK_TARGETS} targets, CPU", "tls", "clinch check", "clinch-bench-client",
                 "bare GnuTLS client", 1.20)
@@ -102,7 +106,7 @@ class Bench:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def program(self, name):
-        path = self.build / ("clinch" if name == "clinch" else f"bench/{name}")
+        path = self.build / (name if name in COMMANDS else f"bench/{name}")
         if not path.exists():
             raise Trouble(f"{path} is not there: build with -Dbench=true")
         return str(path)
@@ -165,6 +169,8 @@ class Bench:
         """Lines: the three costliest functions of our side, and what costs most beyond the peer's side, or beyond the floor."""
         if row in HANDSHAKE_ROWS:
             raise Trouble("valgrind --tool=callgrind bench/clinch-bench-handshake has both sides in one program")
+        if row.kind == "world":
+            raise Trouble("it is a daemon's: perf record -g, beside clinch-bench-world")
         ours, beneath = self.costs(row, row.ours), self.costs(row, row.floor or row.peer)
         total = sum(ours.values())
         lines = [f"{cost:12,.0f} Ir {100 * cost / total:5.1f} %  {name}" for name, cost in top(ours)]
