@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/buf.h"
 #include "conf/load.h"
 #include "conf/schema.h"
 #include "unit.h"
@@ -234,21 +235,17 @@ static void accepts_what_stands_right_beside_the_refused(void **state)
 
 /* ---- bounds ---- */
 
-static struct blob repeated(const char *text, size_t n)
+/* The result for `head`, `text` n times, and `tail`; of its own memory, as large as it has to be. */
+static int parse_repeated(const char *head, const char *text, size_t n, const char *tail)
 {
-	size_t len = strlen(text);
-	struct blob out = blob_fill(0, n * len);
-
-	for (size_t i = 0; i < n; i++)
-		memcpy((uint8_t *)(uintptr_t)out.data + i * len, text, len);
-	return out;
-}
-
-static int parse_blob(struct blob bytes)
-{
+	auto_buf bytes = { .max = 4 * CONF_LEN_MAX };
 	struct conf conf = { 0 };
-	int rc = conf_parse(&conf, "f", bytes.data, bytes.len, &error);
 
+	assert_true(buf_add(&bytes, head, strlen(head)));
+	for (size_t i = 0; i < n; i++)
+		assert_true(buf_add(&bytes, text, strlen(text)));
+	assert_true(buf_add(&bytes, tail, strlen(tail)));
+	int rc = conf_parse(&conf, "f", bytes.data, bytes.len, &error);
 	conf_done(&conf);
 	return rc;
 }
@@ -257,16 +254,16 @@ static int parse_blob(struct blob bytes)
 static void is_not_slowed_down_by_depth_or_anchors(void **state)
 {
 	(void)state;
-	assert_int_equal(parse_blob(repeated("{a,", 300000)), CLINCH_E_FORMAT);
+	assert_int_equal(parse_repeated("", "{a,", 300000, ""), CLINCH_E_FORMAT);
 	assert_string_equal(error.text, "f:1:49: this is more than 16 levels deep");
-	assert_int_equal(parse_blob(CAT(blob_text("a: "), repeated("[", 300000))), CLINCH_E_FORMAT);
+	assert_int_equal(parse_repeated("a: ", "[", 300000, ""), CLINCH_E_FORMAT);
 	assert_string_equal(error.text, "f:1:19: this is more than 16 levels deep");
-	assert_int_equal(parse_blob(repeated("? ", 500000)), CLINCH_E_FORMAT);
+	assert_int_equal(parse_repeated("", "? ", 500000, ""), CLINCH_E_FORMAT);
 
 	char text[4096] = "keep:\n  certificates:\n";
 	for (unsigned i = 0; i <= CONF_ANCHORS_MAX; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "  - { path: &a%u /a }\n", i);
-	assert_int_equal(parse_blob(blob_text(text)), CLINCH_E_FORMAT);
+	assert_int_equal(parse_repeated(text, "", 0, ""), CLINCH_E_FORMAT);
 	assert_string_equal(error.text, "f:103:13: there are more than 100 anchors");
 }
 
@@ -285,21 +282,23 @@ static void a_mapping_inside_itself_ends(void **state)
 static void lists_repeated_by_aliases_are_bounded(void **state)
 {
 	(void)state;
-	struct blob list =
-		CAT(blob_text("keep:\n  certificates:\n    - { path: /a }\n  outputs:\n    - { der: /a, for: &l [ /b"),
-		    repeated(", /b", 4999), blob_text(" ] }\n"));
-	assert_int_equal(parse_blob(CAT(list, repeated("    - { der: /a, for: *l }\n", 198))), 0);
-	assert_int_equal(parse_blob(CAT(list, repeated("    - { der: /a, for: *l }\n", 199))), CLINCH_E_FORMAT);
+	char list[32768] = "keep:\n  certificates:\n    - { path: /a }\n  outputs:\n    - { der: /a, for: &l [ /b";
+	char *at = list + strlen(list);
+	for (unsigned i = 1; i < 5000; i++)
+		at = stpcpy(at, ", /b");
+	stpcpy(at, " ] }\n");
+	assert_int_equal(parse_repeated(list, "    - { der: /a, for: *l }\n", 198, ""), 0);
+	assert_int_equal(parse_repeated(list, "    - { der: /a, for: *l }\n", 199, ""), CLINCH_E_FORMAT);
 	assert_non_null(strstr(error.text, "aliases repeat too much"));
 }
 
 static void a_file_of_more_than_a_mebibyte_is_refused(void **state)
 {
 	(void)state;
-	struct blob head = blob_text("store: /a\n#");
-	assert_int_equal(parse_blob(CAT(head, repeated("x", CONF_LEN_MAX - head.len))), 0);
-	assert_int_equal(parse_blob(CAT(head, repeated("x", CONF_LEN_MAX - head.len + 1))), CLINCH_E_TOO_LARGE);
-	assert_string_equal(error.text, "f: more than the limit of 16 MiB");
+	static const char head[] = "store: /a\n#";
+	assert_int_equal(parse_repeated(head, "x", CONF_LEN_MAX - strlen(head), ""), 0);
+	assert_int_equal(parse_repeated(head, "x", CONF_LEN_MAX - strlen(head), "x"), CLINCH_E_TOO_LARGE);
+	assert_string_equal(error.text, "f: more than the limit of 1 MiB");
 }
 
 static void a_long_name_never_hides_the_place(void **state)
