@@ -98,21 +98,23 @@ def write_500(path, now):
     raise RuntimeError(f"could not make a response of 500 bytes, the last had {len(der)}")
 
 
-def write_tls(folder, now):
+def write_tls(folder, now, kind="p256"):
     """As a public server has it: a root that is trusted and not sent, an intermediate that is sent and signs the staple."""
     folder.mkdir()
-    root = Authority("p256", now, "Clinch Bench Root")
-    authority = Authority("p256", now, parent=root)
+    root = Authority(kind, now, "Clinch Bench Root")
+    authority = Authority(kind, now, parent=root)
     key, leaf = authority.leaf()
     (folder / "ca.pem").write_bytes(root.cert.public_bytes(PEM))
+    (folder / "issuer.pem").write_bytes(authority.cert.public_bytes(PEM))
     (folder / "chain.pem").write_bytes(leaf.public_bytes(PEM) + authority.cert.public_bytes(PEM))
     (folder / "key.pem").write_bytes(key.private_bytes(
         PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     (folder / "staple.der").write_bytes(response(leaf, authority.cert, authority.cert, authority.key, now))
-    (folder / "swaps.der").write_bytes(b"".join(
-        response(leaf, authority.cert, authority.cert, authority.key, now, life=95 * HOUR + datetime.timedelta(seconds=i + 1))
-        for i in range(SWAPS)))
     (folder / "staple-ca.der").write_bytes(response(authority.cert, root.cert, root.cert, root.key, now))
+    if kind == "p256":
+        (folder / "swaps.der").write_bytes(b"".join(
+            response(leaf, authority.cert, authority.cert, authority.key, now, life=95 * HOUR + datetime.timedelta(seconds=i + 1))
+            for i in range(SWAPS)))
 
 
 def make(folder):
@@ -122,3 +124,4 @@ def make(folder):
         write_kind(folder / kind, kind, now)
     write_500(folder / "p256" / "parse.der", now)
     write_tls(folder / "tls", now)
+    write_tls(folder / "tls-rsa", now, "rsa2048")

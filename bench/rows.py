@@ -13,8 +13,8 @@ import material
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 COMMANDS = ("clinch", "clinch-keep")
-PROGRAMS = ("clinch-bench", "clinch-bench-handshake", "clinch-bench-client", "clinch-bench-raw", "clinch-bench-server",
-            "clinch-bench-usage", "clinch-bench-world")
+PROGRAMS = ("clinch-bench", "clinch-bench-bare", "clinch-bench-handshake", "clinch-bench-client", "clinch-bench-raw",
+            "clinch-bench-server", "clinch-bench-usage", "clinch-bench-world")
 CHECK_TARGETS = 2000
 CHECK_REPETITIONS = 5
 PROFILE_CALLS = {"parse": 2000, "verify": 40, "check": 20}
