@@ -8,11 +8,10 @@ import socket
 import ssl
 import struct
 import threading
-import time
 
 from OpenSSL import SSL
 
-from harness import build_path, clinch, expect, expect_equal, new_tempdir, run, start, tempdir, wait_for
+from harness import build_path, clinch, expect_equal, new_tempdir, start, tempdir, wait_for
 from pki import Pki
 
 pki = Pki(os.path.join(tempdir(), "pki"))

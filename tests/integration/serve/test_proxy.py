@@ -5,8 +5,8 @@ import socket
 import ssl
 import struct
 
-from harness import add_case, case, expect, expect_equal, expect_in, free_port, main, new_tempdir, start, wait_for
-from scene import Backend, Serve, Store, connect, context, leaf, pki
+from harness import add_case, case, expect_equal, expect_in, free_port, main, new_tempdir, start, wait_for
+from scene import Backend, Serve, connect, context
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 V4 = socket.inet_aton("203.0.113.7") + socket.inet_aton("198.51.100.9") + struct.pack(">HH", 40000, 443)

@@ -9,7 +9,7 @@ import time
 from OpenSSL import SSL
 
 from harness import case, expect, expect_equal, expect_in, main, new_tempdir, wait_for
-from scene import SANITIZED, Backend, Serve, Store, connect, context, echo, leaf, look, pki, read_all, rst_on_close
+from scene import SANITIZED, Backend, Serve, connect, context, echo, look, read_all, rst_on_close
 
 BIG = bytes(range(256)) * 16384  # 4 MiB
 

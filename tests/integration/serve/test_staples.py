@@ -4,9 +4,7 @@ import os
 import time
 from datetime import datetime, timedelta
 
-from OpenSSL import SSL
-
-from harness import case, expect, expect_equal, expect_in, expect_match, expect_not_in, main, new_tempdir, run, start, wait_for
+from harness import case, expect, expect_equal, expect_in, expect_match, main, new_tempdir, run, wait_for
 from pki import Pki
 from scene import (NOWHERE, Serve, Store, TLS12, TLS13, accepts_tls, check, echo, Backend, leaf, look, pki, plain)
 
