@@ -25,7 +25,7 @@ def _openssl_response(pki, leaf, name, revoked=(), listed=(), about=(), digest="
         return f.read()
 
 
-def _tampered(der):
+def tampered(der):
     changed = bytearray(der)
     changed[-10] ^= 1  # inside the signature: the last thing in a response that embeds nothing
     return bytes(changed)
@@ -46,7 +46,7 @@ def staples(pki):
         "SHA1": (leaf, _openssl_response(pki, leaf, "sha1", listed=[leaf], digest="sha1")),
         "OTHER": (leaf, pki.response(other)),
         "SECOND": (leaf, _openssl_response(pki, leaf, "second", listed=[leaf, other], revoked=[leaf], about=[other])),
-        "TAMPERED": (leaf, _tampered(pki.response(leaf))),
+        "TAMPERED": (leaf, tampered(pki.response(leaf))),
         "NONE": (leaf, None),
         "MUST_GOOD": (must, pki.response(must)),
         "MUST_NONE": (must, None),

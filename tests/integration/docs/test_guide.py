@@ -30,6 +30,9 @@ class Desk:
                              ("server.chain.pem", server.chain_file), ("server.key", server.key_file),
                              ("client.pem", client.cert_file), ("client.chain.pem", client.chain_file),
                              ("client.key", client.key_file),
+                             ("server-good.der", self.pki.write("server-good.der", self.pki.response(server))),
+                             ("server-tampered.der",
+                              self.pki.write("server-tampered.der", servers.tampered(self.pki.response(server)))),
                              ("good.der", self.pki.write("client-good.der", self.pki.response(client))),
                              ("revoked.der", self.pki.write("client-revoked.der", self.pki.response(client, status="revoked")))):
             os.symlink(source, os.path.join(self.dir, name))
@@ -66,7 +69,8 @@ def desk():
 def every_block_of_code_is_one_that_is_tested():
     expect_equal(guide.languages(), {"c", "console"}, "languages of the blocks")
     expect_equal({n for n in guide.files() if n.endswith(".c")},
-                 {"bare.c", "ours.c", "resumed.c", "loop.c", "server.c", "stapling-client.c", "judge.c"}, "programs")
+                 {"bare.c", "ours.c", "resumed.c", "loop.c", "bare-server.c", "our-server.c", "server.c", "stapling-client.c",
+                  "judge.c"}, "programs")
 
 
 @case
@@ -76,12 +80,14 @@ def every_program_is_compiled_by_a_command_of_the_guide():
 
 
 @case
-def the_length_it_gives_for_the_example_is_right():
-    with open(source_path("examples", "client.c")) as f:
-        lines = len(f.readlines())
+def the_lengths_it_gives_for_the_examples_are_right():
     with open(source_path("docs", "guide.md")) as f:
-        expect_equal(re.findall(r"a whole client in (\d+) lines", f.read()), [str(lines)], "lines of examples/client.c")
-    expect(lines < 80, f"examples/client.c has {lines} lines")
+        text = f.read()
+    for name, said, most in (("client", r"a whole client in (\d+) lines", 80), ("server", r"a whole server in (\d+)\.", 100)):
+        with open(source_path("examples", name + ".c")) as f:
+            lines = len(f.readlines())
+        expect_equal(re.findall(said, text), [str(lines)], f"lines of examples/{name}.c")
+        expect(lines < most, f"examples/{name}.c has {lines} lines")
 
 
 @case
@@ -93,16 +99,25 @@ def its_code_is_in_the_form_of_the_projects_code():
         expect_equal(done.out, block, "the block")
 
 
+def read_page(name):
+    with open(source_path("docs", name)) as f:
+        return f.read()
+
+
+def anchors(page):
+    return {re.sub(r"[^a-z0-9 -]", "", line.lower()).strip().replace(" ", "-") for line in re.findall(r"^#+ (.*)$", page, re.M)}
+
+
 @case
 def its_links_lead_somewhere():
-    with open(source_path("docs", "guide.md")) as f:
-        text = f.read()
-    anchors = {re.sub(r"[^a-z0-9 -]", "", line.lower()).strip().replace(" ", "-") for line in re.findall(r"^#+ (.*)$", text, re.M)}
-    for link in re.findall(r"\]\(([^)\s]+)\)", text):
-        if link.startswith("#"):
-            expect(link[1:] in anchors, f"no heading for {link} among {sorted(anchors)}")
-        elif not link.startswith("https://"):
-            expect(os.path.exists(source_path("docs", link)), f"{link} is not there")
+    for link in re.findall(r"\]\(([^)\s]+)\)", read_page("guide.md")):
+        name, _, heading = link.partition("#")
+        if link.startswith("https://"):
+            continue
+        expect(os.path.exists(source_path("docs", name)), f"{link} is not there")
+        if heading:
+            known = anchors(read_page(name or "guide.md"))
+            expect(heading in known, f"no heading for {link} among {sorted(known)}")
 
 
 def type_in(commands):
