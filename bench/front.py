@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The CPU that servers take for a handshake whose client closes before any data: `clinch serve`, a bare epoll server, nginx, HAProxy.
-One thread each, TLS 1.3, tickets as each gives them by default, a staple."""
+"""The CPU that servers take for a handshake whose client closes before any data: `clinch serve`, a bare epoll server, nginx,
+HAProxy. One thread each, TLS 1.3, tickets as each gives them by default, a staple."""
 import contextlib
 import pathlib
 import shutil

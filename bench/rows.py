@@ -167,10 +167,8 @@ class Bench:
 
     def profile(self, row):
         """Lines: the three costliest functions of our side, and what costs most beyond the peer's side, or beyond the floor."""
-        if row in HANDSHAKE_ROWS:
-            raise Trouble("valgrind --tool=callgrind bench/clinch-bench-handshake has both sides in one program")
-        if row.kind == "world":
-            raise Trouble("it is a daemon's: perf record -g, beside clinch-bench-world")
+        if row not in (*ROWS, CHECK_CPU, CHECK_MEMORY):
+            raise Trouble("valgrind --tool=callgrind on clinch-bench-handshake, or perf record -g on the daemon, shows where it goes")
         ours, beneath = self.costs(row, row.ours), self.costs(row, row.floor or row.peer)
         total = sum(ours.values())
         lines = [f"{cost:12,.0f} Ir {100 * cost / total:5.1f} %  {name}" for name, cost in top(ours)]
