@@ -11,7 +11,7 @@ import time
 
 from rows import Figure, Row, Trouble, spans
 
-HANDSHAKES = 400
+HANDSHAKES = 300
 REPETITIONS = 5
 START_S = 10
 
