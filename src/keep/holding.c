@@ -50,11 +50,15 @@ void holding_drop(struct keeper *keeper, struct keep_row *row)
 
 static void note_verdict(struct keeper *keeper, struct keep_row *row, const struct clinch_verdict *verdict)
 {
-	row->life = (struct schedule_life){ verdict->this_update, verdict->fresh_until };
+	struct schedule_life life = { verdict->this_update, verdict->fresh_until };
+
+	/* The same response again has the same life: what was told of it stays told. */
+	if (life.this_update != row->life.this_update || life.fresh_until != row->life.fresh_until)
+		row->life_told = 100;
+	row->life = life;
 	row->next_update = verdict->next_update;
 	row->revoked_at = verdict->revoked_at;
 	row->status = (uint8_t)verdict->status;
-	row->life_told = 100;
 	row->asked = false;
 	holding_judge_state(keeper, row, keeper_now());
 }

@@ -58,6 +58,10 @@ def an_unchanged_answer_is_no_failure_and_an_older_one_is_not_taken():
         expect_equal(keep.wait_event("unchanged", "same.example.org", since=since)["answer"], "older", "answer")
         expect_equal(this_update(keep.held(leaf)), first, "thisUpdate of what is held")
         expect_equal(keep.events("failed"), [], "failures")
+        for _ in range(3):
+            since = keep.mark()
+            keep.wait_event("unchanged", "same.example.org", since=since)
+        expect(len(keep.events("life-50")) == 1, "half of the life is told once, not with each answer")
 
 
 @case
