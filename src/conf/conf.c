@@ -89,7 +89,7 @@ static int text_of(struct reading *reading, const yaml_node_t *node, const char 
 static int read_scalar(struct reading *reading, const yaml_node_t *node, const struct conf_key *key, void *base)
 {
 	char why[CONF_WHY_SIZE];
-	const char *text;
+	const char *text = NULL;
 	int rc = text_of(reading, node, key->name, &text);
 
 	if (rc)
