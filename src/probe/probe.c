@@ -190,10 +190,12 @@ void probe_run(struct probe *probe, const struct target *target, const char *sho
 
 void probe_result_done(struct probe_result *result)
 {
-	if (result->session && result->report && !result->trouble && result->report->accepted)
+	bool judged = result->session && result->report, accepted = judged && result->report->accepted;
+
+	if (accepted && !result->trouble)
 		gnutls_bye(result->session, GNUTLS_SHUT_WR); /* one try: the socket does not block */
-	if (result->session && result->report && !result->probe->options.udp)
-		wire_leave(result->fd);
+	if (judged && !accepted && !result->probe->options.udp)
+		wire_leave(result->fd); /* an alert is on its way */
 	if (result->session)
 		gnutls_deinit(result->session);
 	if (result->fd >= 0)
