@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What `clinch serve` does with bytes: both ways, each end by itself, slow and cut ones too."""
+import contextlib
 import os
+import select
 import socket
 import ssl
 import threading
@@ -15,17 +17,24 @@ BIG = bytes(range(256)) * 16384  # 4 MiB
 
 
 def exchange(stream, data):
-    """Sends all of it while reading what comes; the bytes that came, until the other end's close_notify."""
-    writer = threading.Thread(target=stream.sendall, args=(data,), daemon=True)
-    writer.start()
-    got = b""
+    """Sends all of it while reading what comes; the bytes that came, until the other end's close_notify. In one thread: an SSL
+    object of OpenSSL's is for one at a time."""
+    stream.setblocking(False)
+    got, sent = bytearray(), 0
     while len(got) < len(data):
-        more = stream.recv(65536)
-        if not more:
-            break
-        got += more
-    writer.join(10)
-    return got
+        before = sent, len(got)
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            sent += stream.send(data[sent:sent + 65536]) if sent < len(data) else 0
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            more = stream.recv(65536)
+            if not more:
+                break
+            got += more
+        if (sent, len(got)) == before:
+            ready = select.select([stream], [stream] if sent < len(data) else [], [], 10)
+            expect(any(ready), f"bytes go on; {sent} sent, {len(got)} came back")
+    stream.settimeout(10)
+    return bytes(got)
 
 
 @case
