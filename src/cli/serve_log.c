@@ -93,7 +93,7 @@ static void write_json(struct buf *out, const json_t *line)
 /* One write a line, so that lines of two threads or processes do not mix. */
 static void write_line(struct serve_log *log, enum serve_level level, json_t *line)
 {
-	auto_buf text = { .max = SERVE_LINE_MAX }, whole = { .max = LINE_MAX + 16 };
+	auto_buf text = { .max = SERVE_LINE_MAX }, whole = { .max = SERVE_LINE_MAX + 16 };
 
 	if (atomic_load(&log->json))
 		write_json(&text, line);
