@@ -44,7 +44,8 @@ def follows_a_refresh_and_a_renewal_by_a_graceful_restart():
 
 @case
 def takes_a_refreshed_file_by_itself():
-    """Once in 64 seconds it looks for files whose response has less than 256 left: the only wait here that is long."""
+    """Once in 64 seconds it looks for files whose response has less than 256 left: the only wait here that is long. It does so in
+    the one second that 64 divides, which a busy machine may have it sleep through: then it is the next one."""
     with Authority() as ca:
         port = free_port()
         scene = Scene(ca, lambda s: [der(s)])
@@ -53,7 +54,7 @@ def takes_a_refreshed_file_by_itself():
         run(scene, port)
         at_start = wait_staple(scene, port)["this_update"]
         begin(scene)
-        wait_staple(scene, port, other_than=at_start, seconds=75, every_s=1)
+        wait_staple(scene, port, other_than=at_start, seconds=140, every_s=1)
         accepted_by_all(scene, port)
         no_complaints(scene)
 
