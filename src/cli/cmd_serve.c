@@ -15,7 +15,7 @@ extern char **environ;
 
 struct serving {
 	struct serve_settings set;
-	struct serve_log log;
+	struct log_sink log;
 	struct serve_loaded *first;     /* kept to the end */
 	struct serve_loaded *loaded[2]; /* of reloads: in use, and perhaps the next one */
 	uint32_t watchdog_ms;
@@ -203,7 +203,7 @@ static int serve_command(int argc, char **argv, const struct cli_command *self)
 	if (status < 0 && serve_load(&serving.first, &serving.set, &err) < 0)
 		status = exit_for(&serving, &err);
 	if (status < 0) {
-		serve_log_init(&serving.log);
+		log_sink_init(&serving.log);
 		apply_log(&serving, serving.first);
 		status = serving.set.check_config ? check(&serving) : serve(&serving);
 	}

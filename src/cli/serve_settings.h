@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "cli/cli.h"
 #include "conf/conf.h"
-#include <stdatomic.h>
+#include "monitor/log_line.h"
 
 #define SERVE_LIST_MAX 64 /* of --listen, --cert, --alpn on a command line; a configuration may have more */
 
@@ -39,16 +39,8 @@ void serve_settings_done(struct serve_settings *set);
 int serve_load(struct serve_loaded **out, const struct serve_settings *set, struct clinch_error *err);
 void serve_loaded_free(struct serve_loaded *loaded);
 
-/* ---- the log: a line on stderr where something changed, key=value or JSON ---- */
-
-struct serve_log {
-	atomic_int level; /* enum serve_level: this, and what is more urgent */
-	atomic_bool json;
-	bool prefixed; /* "<6>" before each line, for the journal, which has the time itself */
-};
-void serve_log_init(struct serve_log *log);
-/* From any thread. */
-void serve_log_event(struct serve_log *log, const struct serve_event *event);
+/* The log as a view of events. From any thread. */
+void serve_log_event(struct log_sink *sink, const struct serve_event *event);
 
 /* The counters in the text format of Prometheus, for node_exporter's textfile collector. */
 int serve_write_metrics(const char *path, const struct serve_counters *counters, struct clinch_error *err);

@@ -148,8 +148,8 @@ static void say_what_takes_a_restart(struct keep_daemon *daemon, const struct co
 
 static void set_log(struct keep_daemon *daemon)
 {
-	daemon->log.level = daemon->set.verbose ? KEEP_DEBUG : daemon->conf.log.level;
-	daemon->log.json = daemon->conf.log.json;
+	atomic_store(&daemon->log.sink.level, daemon->set.verbose ? KEEP_DEBUG : (int)daemon->conf.log.level);
+	atomic_store(&daemon->log.sink.json, daemon->conf.log.json);
 }
 
 /* The whole new state, or the old one. */
