@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "cli/cli.h"
 #include "conf/conf.h"
-#include "monitor/log_line.h"
+#include "daemon/log_line.h"
 
 #define SERVE_LIST_MAX 64 /* of --listen, --cert, --alpn on a command line; a configuration may have more */
 

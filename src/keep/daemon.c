@@ -56,7 +56,7 @@ static void stop(struct keep_daemon *daemon)
 	daemon->stopping = true;
 	daemon_notify("STOPPING=1");
 	keep_socket_free(TAKE(daemon->socket));
-	metrics_free(TAKE(daemon->metrics));
+	metrics_stop(daemon->metrics);
 	keeper_stop(daemon->keeper);
 	if (daemon->outlets)
 		outlets_stop(daemon->outlets);
@@ -287,5 +287,6 @@ int keep_daemon_run(struct keep_daemon *daemon)
 		leave_now(daemon->status);
 	outlets_free(daemon->outlets);
 	keeper_free(daemon->keeper);
+	metrics_free(daemon->metrics);
 	return daemon->status;
 }

@@ -3,8 +3,8 @@
 #ifndef KEEP_LOG_H
 #define KEEP_LOG_H
 
+#include "daemon/log_line.h"
 #include "keep/keeper.h"
-#include "monitor/log_line.h"
 
 struct keep_log {
 	const struct keeper *keeper;

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * /metrics for Prometheus, /status.json, /livez and /readyz, by libmicrohttpd's epoll on the keeper's loop. GET and HEAD
- * alone; a request has an absolute deadline, and there is a limit on connections.
- */
+/* What the keeper has to say at /metrics, /status.json, /livez and /readyz. */
 #ifndef KEEP_METRICS_H
 #define KEEP_METRICS_H
 
@@ -13,13 +10,14 @@ enum metrics_each { METRICS_TROUBLED, METRICS_ALL, METRICS_NONE }; /* which cert
 struct metrics;
 
 /*
- * Before keeper_start(): it registers itself as a listener of `keeper`. `listen` is "127.0.0.1:9469", "[::1]:9469" or
- * "*:9469"; port 0: any. CLINCH_E_ARGUMENT names the address that cannot be bound. `outlets` may be NULL.
+ * Before keeper_start(): it registers itself as a listener of `keeper`. `listen` and errors as with
+ * metrics_http_new(). `outlets` may be NULL.
  */
 int metrics_new(struct metrics **out, uv_loop_t *loop, struct keeper *keeper, const struct outlets *outlets,
 		const char *listen, enum metrics_each each, struct clinch_error *err);
 const char *metrics_bound(const struct metrics *metrics); /* "127.0.0.1:9469"; for the log */
-/* Closes by way of the loop. NULL-safe. */
+/* Closes by way of the loop. It stays the keeper's listener, so that it is freed when that is stopped. Both NULL-safe. */
+void metrics_stop(struct metrics *metrics);
 void metrics_free(struct metrics *metrics);
 
 #endif

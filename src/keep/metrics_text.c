@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "keep/metrics_text.h"
+#include "daemon/metrics_http.h"
 #include <gnutls/gnutls.h>
 #include <string.h>
 
@@ -26,14 +27,9 @@ void metrics_count(struct metrics_counters *counters, const struct keep_event *e
 	counters->took_ms += (uint64_t)event->outcome->took_ms;
 }
 
-static bool head(struct buf *out, const char *name, const char *type, const char *help)
-{
-	return buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
 static bool put_fetches(struct buf *out, const struct metrics_counters *counters)
 {
-	bool fits = head(out, "clinch_fetch_total", "counter", "Fetches, by how they ended and how far they came.");
+	bool fits = metrics_head(out, "clinch_fetch_total", "counter", "Fetches, by how they ended and how far they came.");
 
 	for (int failure = 0; failure < FETCH_FAILURES; failure++)
 		for (int phase = 0; phase < METRICS_PHASES; phase++)
@@ -48,7 +44,7 @@ static bool put_seconds(struct buf *out, const struct metrics_counters *counters
 {
 	unsigned long long n = 0;
 
-	head(out, "clinch_fetch_seconds", "histogram", "How long a fetch took, all its questions together.");
+	metrics_head(out, "clinch_fetch_seconds", "histogram", "How long a fetch took, all its questions together.");
 	for (unsigned i = 0; i < METRICS_BUCKETS; i++) {
 		n += counters->bucket[i];
 		buf_printf(out, "clinch_fetch_seconds_bucket{le=\"%u.%03u\"} %llu\n", bounds_ms[i] / 1000,
@@ -67,15 +63,15 @@ static bool put_totals(struct buf *out, const struct keeper *keeper)
 	bool fits;
 
 	keeper_totals(keeper, &totals);
-	head(out, "clinch_build_info", "gauge", "Versions.");
+	metrics_head(out, "clinch_build_info", "gauge", "Versions.");
 	buf_printf(out, "clinch_build_info{version=\"%s\",gnutls=\"%s\"} 1\n", CLINCH_VERSION, gnutls_check_version(NULL));
-	fits = head(out, "clinch_certificates", "gauge", "Certificates, by the state of what is held for them.");
+	fits = metrics_head(out, "clinch_certificates", "gauge", "Certificates, by the state of what is held for them.");
 	for (int state = 0; state < KEEP_STATES; state++)
 		fits = buf_printf(out, "clinch_certificates{state=\"%s\"} %zu\n", keep_state_name(state),
 				  totals.by_state[state]);
 	if (!totals.soonest_expiry)
 		return fits;
-	head(out, "clinch_staple_soonest_expiry_timestamp_seconds", "gauge", "When the first of what is held ends.");
+	metrics_head(out, "clinch_staple_soonest_expiry_timestamp_seconds", "gauge", "When the first of what is held ends.");
 	return buf_printf(out, "clinch_staple_soonest_expiry_timestamp_seconds %lld\n", (long long)totals.soonest_expiry);
 }
 
@@ -145,7 +141,7 @@ static bool put_rows(struct buf *out, enum row_metric metric, const struct keepe
 	const struct keep_row *row = NULL;
 	struct keep_view view;
 	unsigned n = 0;
-	bool fits = head(out, row_metrics[metric].name, "gauge", row_metrics[metric].help);
+	bool fits = metrics_head(out, row_metrics[metric].name, "gauge", row_metrics[metric].help);
 
 	while (fits && n < METRICS_ROWS_MAX && (row = keeper_next(keeper, row))) {
 		keep_row_view(keeper, row, &view);

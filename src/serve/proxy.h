@@ -6,7 +6,7 @@
 #ifndef SERVE_PROXY_H
 #define SERVE_PROXY_H
 
-#include "serve/endpoint.h"
+#include "daemon/endpoint.h"
 #include <gnutls/gnutls.h>
 #include <stdbool.h>
 #include <stddef.h>

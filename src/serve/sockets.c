@@ -2,7 +2,7 @@
 #include "serve/sockets.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "serve/endpoint.h"
+#include "daemon/endpoint.h"
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>

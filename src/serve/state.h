@@ -6,7 +6,7 @@
 #ifndef SERVE_STATE_H
 #define SERVE_STATE_H
 
-#include "serve/endpoint.h"
+#include "daemon/endpoint.h"
 #include "serve/serve.h"
 #include <clinch/stapler.h>
 

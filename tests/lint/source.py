@@ -7,7 +7,7 @@ from tree import Tree, bare_c, clean, functions, lint, numbered, project
 
 # --- floors: an include points down only ------------------------------------------------------------------------------------------
 
-FLOOR = {"base": 1, "der": 2, "x509": 3.1, "ocsp": 3.2, "store": 4.1, "tls": 4.2, "monitor": 5, "fetch": 5.1, "keep": 5.1,
+FLOOR = {"base": 1, "der": 2, "x509": 3.1, "ocsp": 3.2, "store": 4.1, "tls": 4.2, "daemon": 5, "fetch": 5.1, "keep": 5.1,
          "respond": 5.1, "serve": 5.1, "probe": 5.1, "report": 5.1, "conf": 5.5, "cli": 6}
 
 # The exceptions, all of them: (from, what it may include all the same).
@@ -26,10 +26,10 @@ ALLOWED = {
 # Libraries, and who may use them. GnuTLS is not in floor 2: bytes are read without it.
 LIBRARIES = {
     "curl/": {"fetch", "keep"},
-    "uv.h": {"fetch", "keep", "respond", "serve", "probe", "cli"},
-    "jansson.h": {"monitor", "report", "probe", "keep", "cli"},
+    "uv.h": {"daemon", "fetch", "keep", "respond", "serve", "probe", "cli"},
+    "jansson.h": {"daemon", "report", "probe", "keep", "cli"},
     "yaml.h": {"conf"},
-    "microhttpd.h": {"keep"},
+    "microhttpd.h": {"daemon", "respond"},
     "gnutls/": set(FLOOR) - {"der"},
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A sink's lines are what the process writes to stderr: that is a file here while a line is written. */
-#include "monitor/log_line.h"
+#include "daemon/log_line.h"
 #include "unit.h"
 #include <stdio.h>
 #include <stdlib.h>

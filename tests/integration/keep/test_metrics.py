@@ -189,7 +189,7 @@ def an_address_that_is_taken_or_none_is_said_at_the_start():
         metrics = Metrics(where, listen="[::1]:0")
         expect(metrics.address.startswith("[::1]:"), f"the address is {metrics.address}")
         expect_equal(metrics.ask("/livez")[0], 200, "status over IPv6")
-        for listen, words in ((metrics.address, "cannot be listened on"), ("localhost:0", "wants an IP address")):
+        for listen, words in ((metrics.address, "cannot be listened on"), ("localhost:0", "wants an address and a port")):
             keep = Keep(where, more=f"metrics: {{ listen: \"{listen}\" }}\n").start(wait=False)
             expect_equal(keep.process.wait(), 2, f"exit status with {listen}")
             expect_in(words, keep.process.log_text(), "what is said")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The pure parts of `serve`: addresses, PROXY headers, the child's configuration, what a configuration must have. */
 #include "base/buf.h"
-#include "serve/endpoint.h"
+#include "daemon/endpoint.h"
 #include "serve/keeper.h"
 #include "serve/proxy.h"
 #include <arpa/inet.h>

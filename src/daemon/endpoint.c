@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "serve/endpoint.h"
+#include "daemon/endpoint.h"
 #include "base/error.h"
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "monitor/log_line.h"
+#include "daemon/log_line.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/time.h"
