@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* `clinch serve`: the front end is src/serve; here are its command line, its log, and what systemd is told. */
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/daemon.h"
 #include "cli/serve_settings.h"
+#include "daemon/metrics_http.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,9 @@ struct serving {
 	struct log_sink log;
 	struct serve_loaded *first;     /* kept to the end */
 	struct serve_loaded *loaded[2]; /* of reloads: in use, and perhaps the next one */
+	struct metrics_http *metrics;
+	struct serve_counters counters; /* of a second ago, at most */
+	bool ready;
 	uint32_t watchdog_ms;
 	unsigned seconds;
 	bool metrics_failed; /* told */
@@ -41,6 +46,8 @@ static void on_event(const struct serve_event *event, void *user)
 
 	serve_log_event(&serving->log, event);
 	tell_systemd(event);
+	if (event->kind == SERVE_READY || event->kind == SERVE_DRAINING) /* the main thread's */
+		serving->ready = event->kind == SERVE_READY;
 }
 
 static void say(struct serving *serving, enum serve_event_kind kind, enum serve_level level, const char *text)
@@ -62,6 +69,46 @@ static void on_ready(const char *const *bound, size_t n, void *user)
 		daemon_ready_file(serving->set.self, serving->set.ready_file, (const char *)text.data);
 }
 
+/* ---- metrics ---- */
+
+static bool put_metrics(struct buf *out, void *user)
+{
+	const struct serving *serving = user;
+
+	return serve_metrics_text(out, &serving->counters);
+}
+
+static bool is_ready(void *user)
+{
+	const struct serving *serving = user;
+
+	return serving->ready;
+}
+
+static int on_begin(struct uv_loop_s *loop, void *user, struct clinch_error *err)
+{
+	struct serving *serving = user;
+	const struct metrics_pages pages = { .metrics = put_metrics, .is_ready = is_ready, .user = serving };
+	const char *what = serving->set.file ? "serve.metrics_listen" : "--metrics";
+	char text[128];
+
+	if (!serving->first->metrics)
+		return 0;
+	int code = metrics_http_new(&serving->metrics, loop, serving->first->metrics, what, &pages, err);
+	if (code < 0)
+		return code;
+	snprintf(text, sizeof(text), "metrics at %s", metrics_http_bound(serving->metrics));
+	say(serving, SERVE_NOTICE, SERVE_INFO, text);
+	return 0;
+}
+
+static void on_end(void *user)
+{
+	struct serving *serving = user;
+
+	metrics_http_free(TAKE(serving->metrics));
+}
+
 static void write_metrics(struct serving *serving, const struct serve_counters *counters)
 {
 	struct clinch_error err;
@@ -78,6 +125,7 @@ static void on_alive(const struct serve_counters *counters, void *user)
 	struct serving *serving = user;
 	uint64_t every = serving->watchdog_ms / 1000;
 
+	serving->counters = *counters;
 	if (serving->watchdog_ms && serving->seconds % (every ? every : 1) == 0)
 		daemon_notify("WATCHDOG=1");
 	if (serving->set.metrics_file && serving->seconds % METRICS_EVERY_S == 0)
@@ -96,6 +144,11 @@ static void apply_log(struct serving *serving, const struct serve_loaded *loaded
 	atomic_store(&serving->log.json, set->json || (set->file && loaded->file.log.json));
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 static const struct serve_conf *on_reload(void *user)
 {
 	struct serving *serving = user;
@@ -107,6 +160,8 @@ static const struct serve_conf *on_reload(void *user)
 		return NULL;
 	}
 	serving->loaded[serving->loaded[0] != NULL] = loaded;
+	if (!same_text(loaded->metrics, serving->first->metrics))
+		say(serving, SERVE_NOTICE, SERVE_WARNING, "serve.metrics_listen: another one takes a restart");
 	apply_log(serving, loaded);
 	return &loaded->conf;
 }
@@ -171,6 +226,8 @@ static int serve(struct serving *serving)
 		.become = on_become,
 		.ready = on_ready,
 		.alive = on_alive,
+		.begin = on_begin,
+		.end = on_end,
 		.user = serving,
 	};
 	char keeper[PATH_MAX];

@@ -92,6 +92,7 @@ static int read_conf(struct serve_loaded *loaded, const struct serve_settings *s
 {
 	if (!set->file) {
 		loaded->conf = set->options;
+		loaded->metrics = set->metrics;
 		return 0;
 	}
 	int code = conf_read(&loaded->file, set->file, err);
@@ -100,6 +101,7 @@ static int read_conf(struct serve_loaded *loaded, const struct serve_settings *s
 	if (!loaded->file.has_serve)
 		return error_set(err, CLINCH_E_FORMAT, "%s: it has no section \"serve\"", set->file);
 	loaded->conf = loaded->file.serve;
+	loaded->metrics = loaded->file.serve_metrics;
 	return 0;
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "base/file.h"
 #include "cli/serve_settings.h"
-#include <stdio.h>
 #include <time.h>
 
 _Static_assert(SERVE_EVENT_KINDS <= LOG_KINDS_MAX, "each kind has its rate");
@@ -40,33 +38,4 @@ void serve_log_event(struct log_sink *sink, const struct serve_event *event)
 	if (event->n >= 0)
 		log_line_number(&line, number_name(event->kind), event->n);
 	log_line_end(&line);
-}
-
-/* ---- metrics ---- */
-
-int serve_write_metrics(const char *path, const struct serve_counters *counters, struct clinch_error *err)
-{
-	char text[2048];
-	int len = snprintf(text, sizeof(text),
-			   "# HELP clinch_handshakes_total Handshakes, by the staple that was sent.\n"
-			   "# TYPE clinch_handshakes_total counter\n"
-			   "clinch_handshakes_total{staple=\"sent\"} %llu\n"
-			   "clinch_handshakes_total{staple=\"none\"} %llu\n"
-			   "clinch_handshakes_total{staple=\"resumed\"} %llu\n"
-			   "clinch_handshakes_total{staple=\"failed\"} %llu\n"
-			   "# HELP clinch_connections_total Connections that were accepted.\n"
-			   "# TYPE clinch_connections_total counter\n"
-			   "clinch_connections_total %llu\n"
-			   "# HELP clinch_connections Connections that are open.\n"
-			   "# TYPE clinch_connections gauge\n"
-			   "clinch_connections %llu\n"
-			   "# HELP clinch_backend_failures_total Connections to the backend that failed.\n"
-			   "# TYPE clinch_backend_failures_total counter\n"
-			   "clinch_backend_failures_total %llu\n",
-			   (unsigned long long)counters->stapled, (unsigned long long)counters->unstapled,
-			   (unsigned long long)counters->resumed, (unsigned long long)counters->failed,
-			   (unsigned long long)counters->accepted, (unsigned long long)counters->open,
-			   (unsigned long long)counters->backend_failures);
-
-	return file_replace(path, text, (size_t)len, 0644, err);
 }

@@ -34,6 +34,7 @@ enum serve_option {
 	SERVE_IDLE_TIMEOUT,
 	SERVE_DRAIN_TIMEOUT,
 	SERVE_READY_TIMEOUT,
+	SERVE_METRICS,
 	/* from here on beside -c too */
 	SERVE_METRICS_FILE,
 	SERVE_READY_FILE,
@@ -76,6 +77,7 @@ const struct cli_option serve_options[] = {
 	{ SERVE_IDLE_TIMEOUT, 0, "idle-timeout", "S", "without a byte either way (300)", NULL },
 	{ SERVE_DRAIN_TIMEOUT, 0, "drain-timeout", "S", "for open connections to end after SIGTERM (30)", NULL },
 	{ SERVE_READY_TIMEOUT, 0, "ready-timeout", "S", "listen by then, also without a staple (10)", NULL },
+	{ SERVE_METRICS, 0, "metrics", "A:P", "have /metrics, /livez and /readyz there", NULL },
 	{ SERVE_METRICS_FILE, 0, "metrics-file", "FILE", "write counters here, for node_exporter's textfile collector",
 	  "FILE" },
 	{ SERVE_READY_FILE, 0, "ready-file", "FILE", "once it listens, write the addresses here, one a line", "FILE" },
@@ -242,6 +244,9 @@ static int take_server(struct parse *parse, int id)
 		return take_choice(parse, "on-revoked", ON_REVOKED_WORDS, &conf->drop_revoked);
 	case SERVE_ALPN:
 		return add_alpn(parse);
+	case SERVE_METRICS:
+		parse->set->metrics = parse->cli.value;
+		return -1;
 	case SERVE_PRIORITY:
 		conf->priority = parse->cli.value;
 		return -1;

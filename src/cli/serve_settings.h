@@ -14,12 +14,14 @@ struct serve_loaded {         /* one configuration: what serve_conf points into 
 	struct conf file;     /* zeroed without -c */
 	struct buf for_child; /* serve_conf.keeper_settings */
 	struct serve_conf conf;
+	const char *metrics; /* where to listen for Prometheus; NULL: nowhere */
 };
 
 struct serve_settings {
 	const struct cli_command *self;
 	const char *file; /* -c; NULL: the options alone */
 	const char *user, *ready_file, *metrics_file;
+	const char *metrics; /* an address; without -c */
 	bool allow_root, check_config, verbose, json;
 	/* From options, without -c. */
 	struct serve_conf options;
@@ -42,7 +44,8 @@ void serve_loaded_free(struct serve_loaded *loaded);
 /* The log as a view of events. From any thread. */
 void serve_log_event(struct log_sink *sink, const struct serve_event *event);
 
-/* The counters in the text format of Prometheus, for node_exporter's textfile collector. */
+/* The counters in the text format of Prometheus; in a file for node_exporter's textfile collector. False: no memory. */
+bool serve_metrics_text(struct buf *out, const struct serve_counters *counters);
 int serve_write_metrics(const char *path, const struct serve_counters *counters, struct clinch_error *err);
 
 #endif

@@ -39,6 +39,7 @@ struct conf {
 
 	bool has_serve;
 	struct serve_conf serve;
+	const char *serve_metrics; /* "127.0.0.1:9470"; NULL: none */
 
 	struct conf_memory *memory; /* all that the pointers above lead to */
 };

@@ -304,6 +304,8 @@ static const struct conf_key serve_keys[] = {
 	{ "ready_timeout", CONF_DURATION, AT(conf, serve.ready_timeout_ms), .min = 1, .max = H, .preset = "10s",
 	  .help = "it listens by then, also when a staple is still missing" },
 	{ "limits", CONF_SECTION, .table = &limit_table, .help = "what a client and the backend may take" },
+	{ "metrics_listen", CONF_TEXT, AT(conf, serve_metrics), .check = check_metrics_listen, .example = "127.0.0.1:9470",
+	  .help = "where serve has /metrics, /livez and /readyz; metrics.listen is its keeper's" },
 	{ 0 },
 };
 static const struct conf_table serve_table = { "serve", serve_keys };

@@ -102,6 +102,8 @@ struct serve_counters {                               /* summed over threads; th
 
 /* ---- the server ---- */
 
+struct uv_loop_s;
+
 /* All but `listener` are called by the thread that runs serve_run(). Each but `listener` may be NULL. */
 struct serve_hooks {
 	/* SIGHUP: another configuration, which must live until `release` is called with it. NULL, the reason having been
@@ -114,6 +116,9 @@ struct serve_hooks {
 	int (*become)(void *user);
 	void (*ready)(const char *const *bound, size_t n, void *user);    /* once: the addresses, in the order of `listen` */
 	void (*alive)(const struct serve_counters *counters, void *user); /* once a second, and at the end */
+	/* With the main thread's loop, for what else is to turn in it; `end` closes that again, when all connections ended. */
+	int (*begin)(struct uv_loop_s *loop, void *user, struct clinch_error *err);
+	void (*end)(void *user);
 	void *user;
 };
 

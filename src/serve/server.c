@@ -192,6 +192,8 @@ static void end_if_all_ended(struct server *server)
 			return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	if (server->hooks->end)
+		server->hooks->end(server->hooks->user);
 	uv_walk(&server->loop, close_handle, NULL);
 }
 
@@ -349,6 +351,8 @@ static int start(struct server *server, struct clinch_error *err)
 
 	if (code == 0)
 		code = start_workers(server, err);
+	if (code == 0 && server->hooks->begin)
+		code = server->hooks->begin(&server->loop, server->hooks->user, err);
 	if (code == 0) {
 		start_timers(server);
 		return 0;

@@ -326,19 +326,6 @@ def systemd_is_told():
                 words |= set(told.recv(1000).split(b"\n"))
 
 
-@case
-def counters_are_written_for_prometheus():
-    path = os.path.join(new_tempdir(), "clinch.prom")
-    with Backend(echo) as backend, Serve("--metrics-file", path, backend=backend) as server:
-        for _ in range(3):
-            echoes(server)
-        server.stop_well()
-    with open(path, encoding="ascii") as f:
-        text = f.read()
-    expect_in('clinch_handshakes_total{staple="sent"} 3\n', text, "the counters")
-    expect_in("clinch_connections 0\n", text, "the counters")
-
-
 # --- many -------------------------------------------------------------------------------------------------------------------------
 
 
