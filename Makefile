@@ -8,7 +8,7 @@ SANITIZE ?= none
 PREFIX ?= /usr/local
 export CC SANITIZE JOBS
 
-.PHONY: all help deps demo check check-fresh bench fuzz coverage mutate valgrind tidy format install clean
+.PHONY: all help deps demo check check-fresh deb bench fuzz coverage mutate valgrind tidy format install clean
 
 all:
 	@tools/packages check build
@@ -20,6 +20,7 @@ help:
 	@echo "make demo         walks through the whole loop on loopback and shows each verdict"
 	@echo "make check        builds and runs every test; CC=clang, SANITIZE=address,undefined, TESTS='name... --suite name'"
 	@echo "make check-fresh  demo and check in a bare Debian 12 and 13 (as root)"
+	@echo "make deb          Debian packages of what is committed, in build-deb/, judged by lintian"
 	@echo "make bench        the measured figures, beside their limits and the peers"
 	@echo "make fuzz         each fuzzer for SECONDS (600)"
 	@echo "make coverage     the lines of src/ocsp and src/der that the fuzzers' corpora reach: at least 95 %"
@@ -44,6 +45,10 @@ check:
 check-fresh:
 	@tools/packages install fresh
 	@tools/check-fresh $(RELEASES)
+
+deb:
+	@tools/packages install build deb
+	@tools/deb
 
 bench:
 	@tools/packages install build demo test bench
