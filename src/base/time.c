@@ -56,19 +56,47 @@ static void civil_from_days(int64_t days, int *year, int *month, int *day)
 #define FIRST_SECOND (-62167219200LL)
 #define LAST_SECOND 253402300799LL
 
+/* Whole days, and the seconds of the day that are left. */
+static int64_t split(int64_t at, int64_t *left)
+{
+	*left = at % 86400;
+	if (*left < 0)
+		*left += 86400;
+	return (at - *left) / 86400;
+}
+
+static uint8_t *put_digits(uint8_t *out, int n, int64_t value)
+{
+	for (int i = n; i-- > 0; value /= 10)
+		out[i] = (uint8_t)('0' + value % 10);
+	return out + n;
+}
+
+/* Three times in each signed answer: not worth a snprintf(). */
+bool time_compact(uint8_t out[TIME_COMPACT_LEN], int64_t at)
+{
+	int year, month, day;
+	int64_t left;
+
+	if (at < FIRST_SECOND || at > LAST_SECOND)
+		return false;
+	civil_from_days(split(at, &left), &year, &month, &day);
+	out = put_digits(put_digits(put_digits(out, 4, year), 2, month), 2, day);
+	out = put_digits(put_digits(put_digits(out, 2, left / 3600), 2, left / 60 % 60), 2, left % 60);
+	*out = 'Z';
+	return true;
+}
+
 const char *time_format(char out[TIME_TEXT_SIZE], int64_t at)
 {
 	int year, month, day;
+	int64_t left;
 
 	if (at < FIRST_SECOND)
 		at = FIRST_SECOND;
 	if (at > LAST_SECOND)
 		at = LAST_SECOND;
-	int64_t days = at / 86400, left = at % 86400;
-	if (left < 0) {
-		left += 86400;
-		days--;
-	}
+	int64_t days = split(at, &left);
 	civil_from_days(days, &year, &month, &day);
 	snprintf(out, TIME_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)year % 10000, (unsigned)month % 100,
 		 (unsigned)day % 100, (unsigned)(left / 3600) % 100, (unsigned)(left / 60 % 60), (unsigned)(left % 60));

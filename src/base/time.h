@@ -14,6 +14,11 @@ bool time_from_civil(int64_t *out, int year, int month, int day, int hour, int m
 #define TIME_TEXT_SIZE 24
 const char *time_format(char out[TIME_TEXT_SIZE], int64_t at);
 
+/* The same without what parts it, "20261123170000Z", as GeneralizedTime has it (RFC 5280 4.1.2.5.2): 15 bytes, no NUL. False
+ * for a year that has not four digits. */
+#define TIME_COMPACT_LEN 15
+bool time_compact(uint8_t out[TIME_COMPACT_LEN], int64_t at);
+
 /* RFC 3339 with "Z" or an offset; fractions of a second are cut. False when it is anything else. */
 bool time_parse(int64_t *out, const char *text);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "der/writer.h"
+#include "base/time.h"
+#include "der/der.h"
 #include <string.h>
 
 struct der_writer der_writer_on(void *memory, size_t size)
@@ -42,6 +44,16 @@ void der_put(struct der_writer *writer, uint8_t tag, const void *content, size_t
 {
 	der_put_raw(writer, content, len);
 	put_header(writer, tag, len);
+}
+
+void der_put_time(struct der_writer *writer, int64_t at)
+{
+	uint8_t text[TIME_COMPACT_LEN];
+
+	if (!time_compact(text, at))
+		writer->overflow = true;
+	else
+		der_put(writer, DER_GENERALIZED_TIME, text, sizeof(text));
 }
 
 void der_close(struct der_writer *writer, uint8_t tag, const uint8_t *mark)

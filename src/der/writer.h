@@ -19,6 +19,8 @@ struct der_writer {
 struct der_writer der_writer_on(void *memory, size_t size);
 void der_put_raw(struct der_writer *writer, const void *bytes, size_t len);
 void der_put(struct der_writer *writer, uint8_t tag, const void *content, size_t len);
+/* A time (TIME_COMPACT_LEN bytes of content); one that cannot be written is an overflow. */
+void der_put_time(struct der_writer *writer, int64_t at);
 
 /* A place to close back to: all that is written after der_mark() becomes the content of der_close()'s element. */
 static inline const uint8_t *der_mark(const struct der_writer *writer)

@@ -5,13 +5,13 @@
 
 #include "ocsp/response.h"
 
-enum ocsp_signer { OCSP_SIGNER_NONE, OCSP_SIGNER_ISSUER, OCSP_SIGNER_DELEGATE };
+enum ocsp_signed_by { OCSP_SIGNER_NONE, OCSP_SIGNER_ISSUER, OCSP_SIGNER_DELEGATE };
 
 struct ocsp_description {
-	enum ocsp_signer signer;  /* whom the ResponderID names; issuer only when `subject` was given */
-	struct der signer_name;   /* Name with its header; .at NULL: not known */
-	const char *signature;    /* "ecdsa-sha256", "rsa-pss-sha256", "ed25519"; static; "unknown" */
-	const char *cert_id_hash; /* "sha1" ... of the entry for `subject`, or of the first; static; "unknown" */
+	enum ocsp_signed_by signer; /* whom the ResponderID names; issuer only when `subject` was given */
+	struct der signer_name;     /* Name with its header; .at NULL: not known */
+	const char *signature;      /* "ecdsa-sha256", "rsa-pss-sha256", "ed25519"; static; "unknown" */
+	const char *cert_id_hash;   /* "sha1" ... of the entry for `subject`, or of the first; static; "unknown" */
 };
 
 /* `response` was parsed with status 0. `subject` may be NULL. */

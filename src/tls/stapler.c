@@ -2,12 +2,10 @@
 /* The stapler as an object: made, given certificates, asked about them. */
 #include "tls/stapler.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "x509/private_key.h"
 #include <gnutls/crypto.h>
 #include <string.h>
 #include <time.h>
-
-#define KEY_FILE_MAX (256 * 1024)
 
 static void entry_free(struct entry *entry)
 {
@@ -133,22 +131,6 @@ int stapler_publish(clinch_stapler_t *stapler)
 
 /* ---- pairs ---- */
 
-static int import_key(gnutls_privkey_t key, const char *file, struct clinch_error *err)
-{
-	auto_buf buf = { .max = KEY_FILE_MAX };
-
-	if (gnutls_url_is_supported(file)) {
-		int rc = gnutls_privkey_import_url(key, file, 0);
-		return rc < 0 ? error_gnutls(err, rc, "the key at its URL cannot be used") : 0;
-	}
-	int code = file_read(&buf, file, err);
-	if (code < 0)
-		return code;
-	const gnutls_datum_t pem = { buf.data, (unsigned)buf.len };
-	int rc = gnutls_privkey_import_x509_raw(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
-	return rc < 0 ? error_gnutls(err, rc, "%s: holds no private key that can be used", file) : 0;
-}
-
 static int make_identity(clinch_stapler_t *stapler, const struct chain *chain, gnutls_privkey_t key, const char *name,
 			 struct identity **out, struct clinch_error *err)
 {
@@ -168,15 +150,8 @@ int stapler_load_pair(clinch_stapler_t *stapler, const char *chain_file, const c
 
 	if (code < 0)
 		return code;
-	int rc = gnutls_privkey_init(&key);
-	if (rc < 0)
-		return error_gnutls(err, rc, "%s", key_file);
-	code = import_key(key, key_file, err);
-	if (code < 0) {
-		gnutls_privkey_deinit(key);
-		return code;
-	}
-	return make_identity(stapler, &chain, key, chain_file, out, err);
+	code = private_key_load(&key, key_file, NULL, err);
+	return code < 0 ? code : make_identity(stapler, &chain, key, chain_file, out, err);
 }
 
 static bool make_room(clinch_stapler_t *stapler, unsigned n)

@@ -39,9 +39,11 @@ static int prepare_issuer(struct issuer *issuer, struct clinch_error *err)
 		return error_gnutls(err, rc, "the issuer's key cannot be read");
 	issuer->key_kind = gnutls_pubkey_get_pk_algorithm(issuer->key, &issuer->key_bits);
 	rc = hash_each(issuer->key_hash, issuer->view.key_bits);
-	if (rc < 0)
-		return error_gnutls(err, rc, "the issuer's key cannot be hashed");
-	rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, issuer->view.whole.at, der_len(issuer->view.whole), issuer->fingerprint);
+	if (rc >= 0)
+		rc = hash_each(issuer->name_hash, issuer->view.subject);
+	if (rc >= 0)
+		rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, issuer->view.whole.at, der_len(issuer->view.whole),
+				      issuer->fingerprint);
 	return rc < 0 ? error_gnutls(err, rc, "the issuer cannot be hashed") : 0;
 }
 
@@ -80,13 +82,13 @@ void issuer_unref(struct issuer *issuer)
 
 static int prepare_subject(clinch_subject_t *subject, struct clinch_error *err)
 {
-	int rc = hash_each(subject->name_hash, subject->view.issuer);
+	int rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, subject->view.whole.at, der_len(subject->view.whole),
+				  subject->fingerprint);
 
-	if (rc >= 0)
-		rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, subject->view.whole.at, der_len(subject->view.whole),
-				      subject->fingerprint);
 	if (rc < 0)
 		return error_gnutls(err, rc, "the certificate cannot be hashed");
+	/* The issuer's name stands here with the very same bytes: check_issued(). */
+	memcpy(subject->name_hash, subject->issuer->name_hash, sizeof(subject->name_hash));
 	subject->must_staple = cert_view_must_staple(&subject->view);
 	subject->is_ca = cert_view_is_ca(&subject->view);
 	subject->self_issued = cert_view_self_issued(&subject->view);

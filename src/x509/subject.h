@@ -22,6 +22,7 @@ struct issuer {
 	unsigned key_bits;
 	uint8_t fingerprint[FINGERPRINT_LEN]; /* SHA-256 of the certificate */
 	uint8_t key_hash[SUBJECT_HASHES][64];
+	uint8_t name_hash[SUBJECT_HASHES][64]; /* of its subject */
 	uint8_t der[];
 };
 

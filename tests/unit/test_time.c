@@ -206,9 +206,35 @@ static void says_any_span_within_its_buffer(void **state)
 	}
 }
 
+static void writes_a_time_as_der_has_it(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t at;
+		const char *text;
+	} rows[] = {
+		{ 0, "19700101000000Z" },
+		{ -1, "19691231235959Z" },
+		{ 1795453200, "20261123170000Z" },
+		{ 951782400 + 3661, "20000229010101Z" },
+		{ 253402300799, "99991231235959Z" },
+		{ -62167219200, "00000101000000Z" },
+	};
+	uint8_t out[TIME_COMPACT_LEN];
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		check(rows[i].text, time_compact(out, rows[i].at));
+		assert_memory_equal(out, rows[i].text, TIME_COMPACT_LEN);
+	}
+	assert_false(time_compact(out, INT64_C(253402300800)));
+	assert_false(time_compact(out, INT64_C(-62167219201)));
+	assert_false(time_compact(out, INT64_MAX));
+	assert_false(time_compact(out, INT64_MIN));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(writes_a_time_as_der_has_it),
 		T(knows_days_written_by_hand),
 		T(refuses_dates_that_do_not_exist),
 		T(agrees_with_gmtime_for_three_centuries),

@@ -130,13 +130,34 @@ static void the_reader_reads_what_was_written(void **state)
 	}
 }
 
+static void a_time_is_written_or_an_overflow(void **state)
+{
+	(void)state;
+	uint8_t memory[32];
+	int64_t read;
+	struct der_writer writer = der_writer_on(memory, sizeof(memory));
+	der_put_time(&writer, 1795453200);
+	assert_false(writer.overflow);
+	struct der in = der_of(writer.at, (size_t)(writer.end - writer.at));
+	assert_true(der_take_time(&in, &read));
+	assert_int_equal(read, 1795453200);
+	assert_true(der_at_end(&in));
+	der_put_time(&writer, INT64_MAX);
+	assert_true(writer.overflow);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(writes_from_the_end_to_the_front), T(closes_what_is_inside_only),
-		T(an_empty_element_is_closed_too),   T(lengths_are_as_short_as_they_can_be),
-		T(raw_bytes_go_in_as_they_are),      T(an_overflow_is_remembered_and_touches_nothing),
-		T(an_overflow_does_not_go_away),     T(the_reader_reads_what_was_written),
+		T(a_time_is_written_or_an_overflow),
+		T(writes_from_the_end_to_the_front),
+		T(closes_what_is_inside_only),
+		T(an_empty_element_is_closed_too),
+		T(lengths_are_as_short_as_they_can_be),
+		T(raw_bytes_go_in_as_they_are),
+		T(an_overflow_is_remembered_and_touches_nothing),
+		T(an_overflow_does_not_go_away),
+		T(the_reader_reads_what_was_written),
 	};
 	return cmocka_run_group_tests_name("writer", tests, NULL, NULL);
 }
