@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The peer that `clinch serve` is measured against: the least that an epoll server on bare GnuTLS does for a handshake, with
- * a fixed staple and session tickets. It reads until its client closes.
+ * a fixed staple, session tickets and ALPN. It reads until its client closes.
  *
  * clinch-bench-bare FOLDER: prints its port, serves until its standard input ends.
  */
@@ -68,13 +68,15 @@ static int listen_somewhere(unsigned *port)
 
 static bool begin(struct client *client)
 {
+	static const gnutls_datum_t http = { (unsigned char *)(uintptr_t) "http/1.1", 8 };
 	const int on = 1;
 
 	setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (gnutls_init(&client->session, GNUTLS_SERVER | GNUTLS_NONBLOCK) < 0 ||
 	    gnutls_priority_set(client->session, server.priority) < 0 ||
 	    gnutls_credentials_set(client->session, GNUTLS_CRD_CERTIFICATE, server.credentials) < 0 ||
-	    gnutls_session_ticket_enable_server(client->session, &server.ticket_key) < 0)
+	    gnutls_session_ticket_enable_server(client->session, &server.ticket_key) < 0 ||
+	    gnutls_alpn_set_protocols(client->session, &http, 1, 0) < 0)
 		return false;
 	gnutls_transport_set_int(client->session, client->fd);
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = client };

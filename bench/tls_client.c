@@ -4,7 +4,7 @@
  * Connect, handshake, gnutls_certificate_verify_peers3() (which has GnuTLS's own check of the staple in it), ask whether a
  * staple was checked, close.
  *
- * clinch-bench-client CA.pem PORT TIMES
+ * clinch-bench-client CA.pem PORT TIMES [ALPN]
  */
 #include "base/cleanup.h"
 #include <arpa/inet.h>
@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 DEFINE_CLEANUP(gnutls_session_t, cleanup_session, gnutls_deinit)
@@ -44,7 +45,14 @@ static bool shake_hands(gnutls_session_t session)
 	return rc >= 0;
 }
 
-static bool visit(gnutls_certificate_credentials_t credentials, uint16_t port)
+static bool offer(gnutls_session_t session, const char *protocol)
+{
+	const gnutls_datum_t name = { (unsigned char *)(uintptr_t)protocol, protocol ? (unsigned)strlen(protocol) : 0 };
+
+	return !protocol || gnutls_alpn_set_protocols(session, &name, 1, 0) >= 0;
+}
+
+static bool visit(gnutls_certificate_credentials_t credentials, uint16_t port, const char *protocol)
 {
 	auto_fd fd = dial(port);
 	AUTO(cleanup_session) gnutls_session_t session = NULL;
@@ -52,7 +60,7 @@ static bool visit(gnutls_certificate_credentials_t credentials, uint16_t port)
 
 	if (fd < 0 || gnutls_init(&session, GNUTLS_CLIENT) < 0 || gnutls_set_default_priority(session) < 0 ||
 	    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials) < 0 ||
-	    gnutls_ocsp_status_request_enable_client(session, NULL, 0, NULL) < 0)
+	    gnutls_ocsp_status_request_enable_client(session, NULL, 0, NULL) < 0 || !offer(session, protocol))
 		return false;
 	gnutls_transport_set_int(session, fd);
 	gnutls_handshake_set_timeout(session, GNUTLS_DEFAULT_HANDSHAKE_TIMEOUT);
@@ -67,11 +75,12 @@ static bool visit(gnutls_certificate_credentials_t credentials, uint16_t port)
 int main(int argc, char **argv)
 {
 	AUTO(cleanup_credentials) gnutls_certificate_credentials_t credentials = NULL;
-	long port = argc == 4 ? strtol(argv[2], NULL, 10) : 0;
-	long times = argc == 4 ? strtol(argv[3], NULL, 10) : 0;
+	bool right = argc == 4 || argc == 5;
+	long port = right ? strtol(argv[2], NULL, 10) : 0;
+	long times = right ? strtol(argv[3], NULL, 10) : 0;
 
 	if (port <= 0 || port > UINT16_MAX || times <= 0) {
-		fprintf(stderr, "usage: clinch-bench-client CA.pem PORT TIMES\n");
+		fprintf(stderr, "usage: clinch-bench-client CA.pem PORT TIMES [ALPN]\n");
 		return 2;
 	}
 	if (gnutls_certificate_allocate_credentials(&credentials) < 0 ||
@@ -80,7 +89,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	for (long i = 0; i < times; i++) {
-		if (!visit(credentials, (uint16_t)port)) {
+		if (!visit(credentials, (uint16_t)port, argc == 5 ? argv[4] : NULL)) {
 			fprintf(stderr, "bench: the bare client failed at target %ld of %ld\n", i + 1, times);
 			return 1;
 		}

@@ -34,7 +34,7 @@ static bool put_proxy_header(struct conn *conn)
 
 	if (conn->local.len == 0) {
 		conn->local.len = sizeof(struct sockaddr_in6);
-		if (getsockname(conn->fd, &conn->local.any, &conn->local.len) < 0)
+		if (getsockname(conn->client.fd, &conn->local.any, &conn->local.len) < 0)
 			return false;
 	}
 	if (gnutls_server_name_get(conn->session, host, &host_len, &type, 0) < 0)
@@ -80,15 +80,29 @@ static int open_socket(struct conn *conn)
 	return fd;
 }
 
-/* The descriptor is the connection's from here on. */
-static bool watch(struct conn *conn, int fd)
+static int error_of(int fd)
 {
-	if (uv_poll_init(&conn->worker->loop, &conn->backend_poll, fd) < 0)
-		return false;
-	conn->backend_poll.data = conn;
-	conn->backend_fd = fd;
-	conn->handles++;
-	return true;
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
+}
+
+static void on_event(struct watch *watch, uint32_t events)
+{
+	struct conn *conn = watch->owner;
+	int error = conn->phase == PHASE_CONNECT || (events & EPOLLERR) ? error_of(watch->fd) : 0;
+
+	if (conn->phase == PHASE_CONNECT) {
+		if (error)
+			backend_failed(conn, error);
+		else
+			connected(conn);
+		return;
+	}
+	/* EPIPE: it had said its end before, and only takes no more. */
+	conn->backend_cut |= error != 0 && error != EPIPE;
+	relay_run(conn);
 }
 
 static void try_connect(struct conn *conn)
@@ -101,56 +115,24 @@ static void try_connect(struct conn *conn)
 		close(fd);
 		return;
 	}
-	if (fd < 0 || (rc < 0 && error != EINPROGRESS) || !watch(conn, fd)) {
-		if (fd >= 0)
-			close(fd);
+	if (fd >= 0)
+		conn->backend = (struct watch){ .fd = fd, .call = on_event, .owner = conn };
+	if (fd < 0 || (rc < 0 && error != EINPROGRESS))
 		backend_failed(conn, error);
-	} else if (rc < 0) {
-		conn_poll_backend(conn, UV_WRITABLE);
-	} else {
+	else if (rc < 0)
+		conn_want_backend(conn, EPOLLOUT);
+	else
 		connected(conn);
-	}
 }
 
 void backend_connect(struct conn *conn)
 {
 	conn_enter(conn, PHASE_CONNECT);
-	conn_poll_client(conn, 0);
+	conn_want_client(conn, 0);
 	try_connect(conn);
 }
 
 void backend_retry(struct conn *conn)
 {
 	try_connect(conn);
-}
-
-static int error_of(int fd)
-{
-	int error = 0;
-	socklen_t len = sizeof(error);
-
-	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
-}
-
-void backend_on_event(uv_poll_t *poll, int status, int events)
-{
-	struct conn *conn = poll->data;
-	int error = 0;
-
-	(void)events;
-	if (status < 0) {
-		conn->backend_events = 0; /* libuv has stopped it */
-		error = error_of(conn->backend_fd);
-	}
-	if (conn->phase == PHASE_CONNECT) {
-		error = error ? error : error_of(conn->backend_fd);
-		if (error)
-			backend_failed(conn, error);
-		else
-			connected(conn);
-		return;
-	}
-	/* EPIPE: it had said its end before, and only takes no more. */
-	conn->backend_cut |= error != 0 && error != EPIPE;
-	relay_run(conn);
 }

@@ -76,19 +76,27 @@ void conn_free_spares(struct worker *worker)
 
 /* ---- the end ---- */
 
-static void on_closed(uv_handle_t *handle)
+/* Not before the turn of the loop is over: it may have more to say of this one. */
+static void release(struct conn *conn)
 {
-	struct conn *conn = handle->data;
 	struct worker *worker = conn->worker;
 
-	if (--conn->handles > 0)
-		return;
 	if (conn->buffers)
 		give_buffers(worker, conn->buffers);
 	state_unref(conn->state);
 	give_conn(worker, conn);
 	worker->open--;
 	atomic_fetch_sub_explicit(&worker->shared->open, 1, memory_order_relaxed);
+}
+
+void conn_release_closed(struct worker *worker)
+{
+	struct conn *conn;
+
+	while ((conn = TAILQ_FIRST(&worker->closed))) {
+		TAILQ_REMOVE(&worker->closed, conn, link);
+		release(conn);
+	}
 }
 
 /* Was the client's stream not brought to its end? A client that has all it was to get may go as it likes. */
@@ -98,30 +106,28 @@ static bool is_cut(const struct conn *conn)
 }
 
 /* What would be an end to the backend is a reset then. */
-static void close_backend(const struct conn *conn)
+static void close_backend(struct conn *conn)
 {
 	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
 	if (is_cut(conn))
-		setsockopt(conn->backend_fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(conn->backend_fd);
+		setsockopt(conn->backend.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	loop_forget(&conn->worker->loop, &conn->backend);
 }
 
 void conn_close(struct conn *conn)
 {
-	if (conn->closing)
+	struct worker *worker = conn->worker;
+
+	if (conn->client.fd < 0)
 		return;
-	conn->closing = true;
-	TAILQ_REMOVE(&conn->worker->list[conn->phase], conn, link);
+	TAILQ_REMOVE(&worker->list[conn->phase], conn, link);
+	TAILQ_INSERT_TAIL(&worker->closed, conn, link);
 	gnutls_deinit(conn->session);
 	conn->session = NULL;
-	/* libuv lets a descriptor be closed as soon as its handle is closing. */
-	uv_close((uv_handle_t *)&conn->poll, on_closed);
-	close(conn->fd);
-	if (conn->backend_fd < 0)
-		return;
-	uv_close((uv_handle_t *)&conn->backend_poll, on_closed);
-	close_backend(conn);
+	loop_forget(&worker->loop, &conn->client);
+	if (conn->backend.fd >= 0)
+		close_backend(conn);
 }
 
 void conn_fail(struct conn *conn, const char *format, ...)
@@ -167,32 +173,19 @@ void conn_enter(struct conn *conn, enum phase phase)
 {
 	TAILQ_REMOVE(&conn->worker->list[conn->phase], conn, link);
 	conn->phase = phase;
-	conn->since = uv_now(&conn->worker->loop);
+	conn->since = conn->worker->loop.now_ms;
 	TAILQ_INSERT_TAIL(&conn->worker->list[phase], conn, link);
 }
 
-static void on_client(uv_poll_t *poll, int status, int events);
-
-void conn_poll_client(struct conn *conn, int events)
+/* Where the kernel has no memory for it, nothing comes but its deadline. */
+void conn_want_client(struct conn *conn, uint32_t events)
 {
-	if (events == conn->fd_events)
-		return;
-	conn->fd_events = events;
-	if (events)
-		uv_poll_start(&conn->poll, events, on_client);
-	else
-		uv_poll_stop(&conn->poll);
+	loop_want(&conn->worker->loop, &conn->client, events);
 }
 
-void conn_poll_backend(struct conn *conn, int events)
+void conn_want_backend(struct conn *conn, uint32_t events)
 {
-	if (events == conn->backend_events)
-		return;
-	conn->backend_events = events;
-	if (events)
-		uv_poll_start(&conn->backend_poll, events, backend_on_event);
-	else
-		uv_poll_stop(&conn->backend_poll);
+	loop_want(&conn->worker->loop, &conn->backend, events);
 }
 
 /* ---- the handshake ---- */
@@ -213,7 +206,7 @@ static bool start_session(struct conn *conn)
 	if (state->n_alpn && gnutls_alpn_set_protocols(conn->session, state->alpn, state->n_alpn,
 						       GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE) < 0)
 		return false;
-	gnutls_transport_set_int(conn->session, conn->fd);
+	gnutls_transport_set_int(conn->session, conn->client.fd);
 	return true;
 }
 
@@ -236,15 +229,13 @@ static void look_for_first(struct conn *conn)
 {
 	if (!relay_first_look(conn))
 		return;
-	if (!client_speaks_first(conn)) {
-		backend_connect(conn);
-	} else if (relay_has_nothing(conn)) {
-		if (conn->phase != PHASE_FIRST)
-			conn_enter(conn, PHASE_FIRST);
-		conn_poll_client(conn, UV_READABLE);
-	} else if (conn->up.flow == FLOW_ENDING) { /* it came to shake hands and go */
+	if (relay_is_over_before_it_began(conn)) { /* it came to shake hands and go */
 		gnutls_bye(conn->session, GNUTLS_SHUT_WR);
 		conn_close(conn);
+	} else if (relay_has_nothing(conn) && client_speaks_first(conn)) {
+		if (conn->phase != PHASE_FIRST)
+			conn_enter(conn, PHASE_FIRST);
+		conn_want_client(conn, EPOLLIN);
 	} else {
 		backend_connect(conn);
 	}
@@ -273,7 +264,7 @@ static void shake_hands(struct conn *conn)
 		rc = gnutls_handshake(conn->session);
 	while (rc < 0 && rc != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(rc));
 	if (rc == GNUTLS_E_AGAIN) {
-		conn_poll_client(conn, gnutls_record_get_direction(conn->session) ? UV_WRITABLE : UV_READABLE);
+		conn_want_client(conn, gnutls_record_get_direction(conn->session) ? EPOLLOUT : EPOLLIN);
 	} else if (rc < 0) {
 		counter_add(&conn->worker->counts.failed);
 		gnutls_alert_send_appropriate(conn->session, rc);
@@ -316,9 +307,9 @@ static void read_proxy(struct conn *conn)
 			start_handshake(conn);
 			return;
 		}
-		ssize_t n = recv(conn->fd, up->data + up->to, want - up->to, 0);
+		ssize_t n = recv(conn->client.fd, up->data + up->to, want - up->to, 0);
 		if (n < 0 && errno == EAGAIN) {
-			conn_poll_client(conn, UV_READABLE);
+			conn_want_client(conn, EPOLLIN);
 			return;
 		}
 		if (n <= 0)
@@ -329,13 +320,12 @@ static void read_proxy(struct conn *conn)
 	conn_fail(conn, "no header of the PROXY protocol, version 2; is accept_proxy right for this listener?");
 }
 
-static void on_client(uv_poll_t *poll, int status, int events)
+/* Of an error the next call on the socket says which. */
+static void on_client(struct watch *watch, uint32_t events)
 {
-	struct conn *conn = poll->data;
+	struct conn *conn = watch->owner;
 
 	(void)events;
-	if (status < 0)
-		conn->fd_events = 0; /* libuv has stopped it; the next call on the socket says why */
 	if (conn->reads_proxy)
 		read_proxy(conn);
 	else if (conn->phase == PHASE_HANDSHAKE)
@@ -363,21 +353,18 @@ void conn_open(struct worker *worker, int fd, const struct endpoint *peer)
 {
 	struct conn *conn = take_conn(worker);
 
-	if (!conn || uv_poll_init(&worker->loop, &conn->poll, fd) < 0) {
-		free(conn);
+	if (!conn) {
 		close(fd);
 		return;
 	}
 	conn->worker = worker;
 	conn->state = state_ref(worker->state);
-	conn->fd = fd;
-	conn->backend_fd = -1;
+	conn->client = (struct watch){ .fd = fd, .call = on_client, .owner = conn };
+	conn->backend.fd = -1;
 	conn->peer = *peer;
-	conn->handles = 1;
-	conn->poll.data = conn;
 	conn->phase = PHASE_HANDSHAKE;
 	conn->reads_proxy = conn->state->accept_proxy;
-	conn->since = uv_now(&worker->loop);
+	conn->since = worker->loop.now_ms;
 	TAILQ_INSERT_TAIL(&worker->list[PHASE_HANDSHAKE], conn, link);
 	worker->open++;
 	atomic_fetch_add_explicit(&worker->shared->open, 1, memory_order_relaxed);

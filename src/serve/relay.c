@@ -14,7 +14,7 @@ enum step { STEP_DONE, STEP_BLOCKED, STEP_CLOSED /* the connection is gone */ };
 
 /* What each end is waited for. */
 struct wish {
-	int client, backend;
+	uint32_t client, backend;
 };
 
 static bool is_empty(const struct half *half)
@@ -56,7 +56,7 @@ static enum step read_client(struct conn *conn, unsigned room, struct wish *wish
 		n = gnutls_record_recv(conn->session, up->data, room);
 	while (n == GNUTLS_E_INTERRUPTED || n == GNUTLS_E_WARNING_ALERT_RECEIVED);
 	if (n == GNUTLS_E_AGAIN) {
-		wish->client |= gnutls_record_get_direction(conn->session) ? UV_WRITABLE : UV_READABLE;
+		wish->client |= gnutls_record_get_direction(conn->session) ? EPOLLOUT : EPOLLIN;
 		return STEP_BLOCKED;
 	}
 	if (n < 0) /* a renegotiation too: TLS 1.3 has none, and nobody who is serious asks for one */
@@ -81,10 +81,10 @@ static enum step discard_up(struct conn *conn)
 static enum step write_backend(struct conn *conn, struct wish *wish)
 {
 	struct half *up = &conn->up;
-	ssize_t n = send(conn->backend_fd, up->data + up->from, up->to - up->from, MSG_NOSIGNAL);
+	ssize_t n = send(conn->backend.fd, up->data + up->from, up->to - up->from, MSG_NOSIGNAL);
 
 	if (n < 0 && errno == EAGAIN) {
-		wish->backend |= UV_WRITABLE;
+		wish->backend |= EPOLLOUT;
 		return STEP_BLOCKED;
 	}
 	if (n < 0) {
@@ -103,7 +103,7 @@ static enum step step_up(struct conn *conn, struct wish *wish)
 		return write_backend(conn, wish);
 	switch (up->flow) {
 	case FLOW_ENDING:
-		shutdown(conn->backend_fd, SHUT_WR);
+		shutdown(conn->backend.fd, SHUT_WR);
 		up->flow = FLOW_ENDED;
 		return STEP_DONE;
 	case FLOW_ENDED:
@@ -118,14 +118,14 @@ static enum step step_up(struct conn *conn, struct wish *wish)
 static enum step read_backend(struct conn *conn, struct wish *wish)
 {
 	struct half *down = &conn->down;
-	ssize_t n = recv(conn->backend_fd, down->data, BUFFER_LEN, 0);
+	ssize_t n = recv(conn->backend.fd, down->data, BUFFER_LEN, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		wish->backend |= UV_READABLE;
+		wish->backend |= EPOLLIN;
 		return STEP_BLOCKED;
 	}
 	if (n < 0 || (n == 0 && conn->backend_cut)) {
-		shutdown(conn->fd, SHUT_WR); /* without close_notify */
+		shutdown(conn->client.fd, SHUT_WR); /* without close_notify */
 		return linger(conn);
 	}
 	down->from = 0;
@@ -138,7 +138,7 @@ static enum step read_backend(struct conn *conn, struct wish *wish)
 static enum step write_failed(struct conn *conn, long rc, struct wish *wish)
 {
 	if (rc == GNUTLS_E_AGAIN || rc == GNUTLS_E_INTERRUPTED) {
-		wish->client |= UV_WRITABLE;
+		wish->client |= EPOLLOUT;
 		return STEP_BLOCKED;
 	}
 	conn_fail(conn, "the client takes no more: %s", gnutls_strerror((int)rc));
@@ -162,7 +162,7 @@ static enum step end_client(struct conn *conn, struct wish *wish)
 
 	if (rc < 0)
 		return write_failed(conn, rc, wish);
-	shutdown(conn->fd, SHUT_WR);
+	shutdown(conn->client.fd, SHUT_WR);
 	conn->down.flow = FLOW_ENDED;
 	return conn->up.flow == FLOW_DISCARD ? linger(conn) : STEP_DONE;
 }
@@ -206,17 +206,17 @@ static bool is_over(const struct conn *conn)
 /* After the last turn of many the sockets are asked for all that may be wanted; the loop comes back at once. */
 static void wait_for_more(struct conn *conn, enum step last, const struct wish *wish)
 {
-	int client = wish->client, backend = wish->backend;
+	uint32_t client = wish->client, backend = wish->backend;
 
 	if (last == STEP_DONE) {
-		client |= gnutls_record_check_pending(conn->session) ? UV_WRITABLE : 0; /* nothing to wait for */
-		client |= is_empty(&conn->up) && conn->up.flow != FLOW_ENDED ? UV_READABLE : 0;
-		client |= !is_empty(&conn->down) || conn->down.flow == FLOW_ENDING ? UV_WRITABLE : 0;
-		backend |= is_empty(&conn->down) && conn->down.flow == FLOW_OPEN ? UV_READABLE : 0;
-		backend |= !is_empty(&conn->up) || conn->up.flow == FLOW_ENDING ? UV_WRITABLE : 0;
+		client |= gnutls_record_check_pending(conn->session) ? EPOLLOUT : 0; /* nothing to wait for */
+		client |= is_empty(&conn->up) && conn->up.flow != FLOW_ENDED ? EPOLLIN : 0;
+		client |= !is_empty(&conn->down) || conn->down.flow == FLOW_ENDING ? EPOLLOUT : 0;
+		backend |= is_empty(&conn->down) && conn->down.flow == FLOW_OPEN ? EPOLLIN : 0;
+		backend |= !is_empty(&conn->up) || conn->up.flow == FLOW_ENDING ? EPOLLOUT : 0;
 	}
-	conn_poll_client(conn, client);
-	conn_poll_backend(conn, backend);
+	conn_want_client(conn, client);
+	conn_want_backend(conn, backend);
 }
 
 void relay_run(struct conn *conn)
@@ -257,4 +257,9 @@ bool relay_first_look(struct conn *conn)
 bool relay_has_nothing(const struct conn *conn)
 {
 	return is_empty(&conn->up) && conn->up.flow == FLOW_OPEN;
+}
+
+bool relay_is_over_before_it_began(const struct conn *conn)
+{
+	return is_empty(&conn->up) && conn->up.flow == FLOW_ENDING;
 }

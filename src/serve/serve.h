@@ -116,7 +116,8 @@ struct serve_hooks {
 	int (*become)(void *user);
 	void (*ready)(const char *const *bound, size_t n, void *user);    /* once: the addresses, in the order of `listen` */
 	void (*alive)(const struct serve_counters *counters, void *user); /* once a second, and at the end */
-	/* With the main thread's loop, for what else is to turn in it; `end` closes that again, when all connections ended. */
+	/* With the main thread's loop, for what else is to turn in it; `end` closes that again, when all connections ended.
+	 */
 	int (*begin)(struct uv_loop_s *loop, void *user, struct clinch_error *err);
 	void (*end)(void *user);
 	void *user;

@@ -65,7 +65,7 @@ static int listen_all(struct server *server, struct clinch_error *err)
 {
 	for (unsigned i = 0; i < server->n_workers; i++)
 		for (size_t j = 0; j < server->sockets.n; j++)
-			if (sockets_listen(server->worker[i].listener[j].fd) < 0)
+			if (sockets_listen(server->worker[i].listener[j].watch.fd) < 0)
 				return error_errno(err, "listen: %s", server->sockets.bound[j]);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,7 +27,7 @@ void counter_add(_Atomic uint64_t *counter)
 static void stop_accepting(struct worker *worker)
 {
 	for (unsigned i = 0; worker->accepting && i < worker->n_listeners; i++)
-		uv_poll_stop(&worker->listener[i].poll);
+		loop_want(&worker->loop, &worker->listener[i].watch, 0);
 	worker->accepting = false;
 }
 
@@ -57,7 +58,7 @@ static bool accept_one(struct listener *listener)
 		pause_accepting(worker, "limits.connections is reached");
 		return false;
 	}
-	int fd = accept4(listener->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept4(listener->watch.fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
 		conn_open(worker, fd, &peer);
 		return true;
@@ -67,11 +68,10 @@ static bool accept_one(struct listener *listener)
 	return errno == ECONNABORTED || errno == EINTR;
 }
 
-static void on_incoming(uv_poll_t *poll, int status, int events)
+static void on_incoming(struct watch *watch, uint32_t events)
 {
-	struct listener *listener = poll->data;
+	struct listener *listener = watch->owner;
 
-	(void)status;
 	(void)events;
 	for (unsigned i = 0; i < ACCEPT_BATCH; i++)
 		if (!accept_one(listener))
@@ -81,7 +81,7 @@ static void on_incoming(uv_poll_t *poll, int status, int events)
 static void start_accepting(struct worker *worker)
 {
 	for (unsigned i = 0; i < worker->n_listeners; i++)
-		uv_poll_start(&worker->listener[i].poll, UV_READABLE, on_incoming);
+		loop_want(&worker->loop, &worker->listener[i].watch, EPOLLIN);
 	worker->accepting = true;
 	worker->paused = false;
 }
@@ -107,7 +107,7 @@ static void expire(struct worker *worker, enum phase phase)
 {
 	struct conn *conn;
 
-	while ((conn = TAILQ_FIRST(&worker->list[phase])) && uv_now(&worker->loop) - conn->since >= limit_of(worker, phase))
+	while ((conn = TAILQ_FIRST(&worker->list[phase])) && worker->loop.now_ms - conn->since >= limit_of(worker, phase))
 		conn_expire(conn); /* it leaves the list */
 }
 
@@ -118,15 +118,13 @@ static void retry_backends(struct worker *worker)
 
 	for (; conn; conn = next) {
 		next = TAILQ_NEXT(conn, link);
-		if (conn->backend_fd < 0)
+		if (conn->backend.fd < 0)
 			backend_retry(conn);
 	}
 }
 
-static void on_tick(uv_timer_t *tick)
+static void tick(struct worker *worker)
 {
-	struct worker *worker = tick->data;
-
 	retry_backends(worker);
 	for (int phase = 0; phase < PHASES; phase++)
 		expire(worker, (enum phase)phase);
@@ -134,32 +132,21 @@ static void on_tick(uv_timer_t *tick)
 		atomic_store(&worker->shared->limit_reached, false);
 		start_accepting(worker);
 	}
-	if (worker->open == 0 && !worker->paused)
-		uv_timer_stop(tick);
+	worker->next_tick_ms = worker->open || worker->paused ? worker->loop.now_ms + TICK_MS : 0;
 }
 
 void worker_start_tick(struct worker *worker)
 {
-	if (!uv_is_active((uv_handle_t *)&worker->tick))
-		uv_timer_start(&worker->tick, on_tick, TICK_MS, TICK_MS);
+	if (!worker->next_tick_ms)
+		worker->next_tick_ms = worker->loop.now_ms + TICK_MS;
 }
 
 /* ---- messages ---- */
 
-static void end_if_drained(struct worker *worker);
-
-static void on_listener_closed(uv_handle_t *handle)
-{
-	(void)handle;
-}
-
 static void close_listeners(struct worker *worker)
 {
-	for (unsigned i = 0; i < worker->n_listeners; i++) {
-		uv_close((uv_handle_t *)&worker->listener[i].poll, on_listener_closed);
-		close(worker->listener[i].fd);
-	}
-	worker->n_listeners = 0;
+	for (unsigned i = 0; i < worker->n_listeners; i++)
+		loop_forget(&worker->loop, &worker->listener[i].watch);
 }
 
 /* Who is in the queue already was told by the kernel that we are there. */
@@ -194,9 +181,13 @@ static struct message take_message(struct worker *worker)
 	return message;
 }
 
-static void on_wake(uv_async_t *wake)
+static void on_wake(struct watch *wake, uint32_t events)
 {
-	struct worker *worker = wake->data;
+	struct worker *worker = wake->owner;
+	eventfd_t count;
+
+	(void)events;
+	eventfd_read(wake->fd, &count);
 	struct message message = take_message(worker);
 
 	if (message.state) {
@@ -212,26 +203,27 @@ static void on_wake(uv_async_t *wake)
 		drain(worker);
 	if (message.cut)
 		cut(worker);
-	end_if_drained(worker);
 }
 
 /* ---- the thread ---- */
 
-static void end_if_drained(struct worker *worker)
+static int until_tick(const struct worker *worker)
 {
-	if (!worker->draining || worker->open > 0 || uv_is_closing((uv_handle_t *)&worker->wake))
-		return;
-	uv_close((uv_handle_t *)&worker->tick, NULL);
-	uv_close((uv_handle_t *)&worker->wake, NULL);
+	if (!worker->next_tick_ms)
+		return -1;
+	return worker->next_tick_ms > worker->loop.now_ms ? (int)(worker->next_tick_ms - worker->loop.now_ms) : 0;
 }
 
-/* After each turn of the loop: connections may have ended in it. */
 static void *run(void *data)
 {
 	struct worker *worker = data;
 
-	while (uv_run(&worker->loop, UV_RUN_ONCE))
-		end_if_drained(worker);
+	while (!worker->draining || worker->open > 0) {
+		loop_turn(&worker->loop, until_tick(worker));
+		if (worker->next_tick_ms && worker->loop.now_ms >= worker->next_tick_ms)
+			tick(worker);
+		conn_release_closed(worker);
+	}
 	conn_free_spares(worker);
 	free(worker->spare_buffers);
 	worker->spare_buffers = NULL;
@@ -247,32 +239,23 @@ static int prepare_listeners(struct worker *worker, const int *fds, unsigned n_f
 	worker->listener = calloc(n_fds, sizeof(*worker->listener));
 	if (!worker->listener)
 		return error_set(err, CLINCH_E_MEMORY, "no memory for a thread");
-	for (unsigned i = 0; i < n_fds; i++) {
-		struct listener *listener = &worker->listener[i];
-
-		*listener = (struct listener){ .fd = fds[i], .worker = worker };
-		int rc = uv_poll_init(&worker->loop, &listener->poll, fds[i]);
-		if (rc < 0)
-			return error_set(err, CLINCH_E_FILE, "a listening socket cannot be watched: %s", uv_strerror(rc));
-		listener->poll.data = listener;
-		worker->n_listeners++;
-	}
+	for (unsigned i = 0; i < n_fds; i++)
+		worker->listener[i].worker = worker;
+	for (unsigned i = 0; i < n_fds; i++)
+		worker->listener[i].watch =
+			(struct watch){ .fd = fds[i], .call = on_incoming, .owner = &worker->listener[i] };
+	worker->n_listeners = n_fds;
 	return 0;
 }
 
 static int prepare(struct worker *worker, const int *fds, unsigned n_fds, struct clinch_error *err)
 {
-	int rc = uv_loop_init(&worker->loop);
-
-	if (rc == 0)
-		rc = uv_async_init(&worker->loop, &worker->wake, on_wake);
-	if (rc == 0)
-		rc = uv_timer_init(&worker->loop, &worker->tick);
-	if (rc < 0)
-		return error_set(err, CLINCH_E_FILE, "a thread's loop cannot be made: %s", uv_strerror(rc));
-	worker->wake.data = worker->tick.data = worker;
+	worker->wake = (struct watch){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .call = on_wake, .owner = worker };
+	if (loop_init(&worker->loop) < 0 || worker->wake.fd < 0 || !loop_want(&worker->loop, &worker->wake, EPOLLIN))
+		return error_errno(err, "a thread's loop cannot be made");
 	for (int phase = 0; phase < PHASES; phase++)
 		TAILQ_INIT(&worker->list[phase]);
+	TAILQ_INIT(&worker->closed);
 	TAILQ_INIT(&worker->spare);
 	pthread_mutex_init(&worker->lock, NULL);
 	return prepare_listeners(worker, fds, n_fds, err);
@@ -311,7 +294,7 @@ int worker_start(struct worker *worker, struct shared *shared, const int *fds, u
 static void send_message(struct worker *worker)
 {
 	pthread_mutex_unlock(&worker->lock);
-	uv_async_send(&worker->wake);
+	eventfd_write(worker->wake.fd, 1);
 }
 
 void worker_listen(struct worker *worker)
@@ -356,7 +339,8 @@ void worker_join(struct worker *worker)
 	pthread_join(worker->thread, NULL);
 	state_unref(worker->message.state);
 	gnutls_memset(worker->ticket_key, 0, sizeof(worker->ticket_key));
-	uv_loop_close(&worker->loop);
+	loop_forget(&worker->loop, &worker->wake);
+	loop_done(&worker->loop);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker->listener);
 }

@@ -3,6 +3,7 @@
 #ifndef SERVE_WORKER_H
 #define SERVE_WORKER_H
 
+#include "serve/loop.h"
 #include "serve/proxy.h"
 #include "serve/serve.h"
 #include "serve/state.h"
@@ -57,14 +58,10 @@ struct conn {
 	struct state *state; /* a reference */
 	uint64_t since;      /* ms on the loop's clock */
 	enum phase phase;
-	int fd, backend_fd;            /* -1: none */
-	int fd_events, backend_events; /* polled for now */
-	uint8_t handles;               /* not closed yet */
-	bool reads_proxy;              /* the PROXY header in front is not complete yet */
-	bool backend_cut;              /* it was reset; what it sent before can still be read */
-	bool closing;
+	struct watch client, backend; /* client.fd -1: it is closed */
+	bool reads_proxy;             /* the PROXY header in front is not complete yet */
+	bool backend_cut;             /* it was reset; what it sent before can still be read */
 	gnutls_session_t session;
-	uv_poll_t poll, backend_poll;
 	struct endpoint peer, local; /* local.len 0: not asked for yet */
 	struct half up, down;        /* to the backend, to the client */
 	uint8_t *buffers;            /* both halves'; NULL while there is nothing to hold */
@@ -74,9 +71,8 @@ TAILQ_HEAD(conn_list, conn);
 /* ---- the thread ---- */
 
 struct listener {
-	int fd;
+	struct watch watch;
 	struct worker *worker;
-	uv_poll_t poll;
 };
 
 struct message {             /* from the main thread; under the lock */
@@ -89,9 +85,9 @@ struct message {             /* from the main thread; under the lock */
 struct worker {
 	struct shared *shared;
 	pthread_t thread;
-	uv_loop_t loop;
-	uv_async_t wake;
-	uv_timer_t tick; /* runs while there is something to wait for */
+	struct loop loop;
+	struct watch wake;     /* an eventfd: there is a message */
+	uint64_t next_tick_ms; /* 0: there is nothing to wait for */
 	pthread_mutex_t lock;
 	struct message message;
 
@@ -101,7 +97,8 @@ struct worker {
 	struct state *state;
 	uint8_t ticket_key[TICKET_KEY_LEN];
 	struct conn_list list[PHASES];
-	unsigned open; /* connections that are not freed yet */
+	unsigned open;           /* connections that are not freed yet */
+	struct conn_list closed; /* in this turn of the loop */
 	struct conn_list spare;
 	unsigned n_spare;
 	uint8_t **spare_buffers;
@@ -131,13 +128,14 @@ void conn_open(struct worker *worker, int fd, const struct endpoint *peer);
 void conn_close(struct conn *conn);
 /* The deadline of its phase is over. */
 void conn_expire(struct conn *conn);
+void conn_release_closed(struct worker *worker); /* after a turn of the loop */
 void conn_free_spares(struct worker *worker);
 
 /* ---- between conn.c, backend.c and relay.c ---- */
 
-void conn_enter(struct conn *conn, enum phase phase); /* at the end of that phase's list, its time starting now */
-void conn_poll_client(struct conn *conn, int events);
-void conn_poll_backend(struct conn *conn, int events);
+void conn_enter(struct conn *conn, enum phase phase);      /* at the end of that phase's list, its time starting now */
+void conn_want_client(struct conn *conn, uint32_t events); /* EPOLLIN, EPOLLOUT */
+void conn_want_backend(struct conn *conn, uint32_t events);
 bool conn_take_buffers(struct conn *conn);
 void conn_fail(struct conn *conn, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void counter_add(_Atomic uint64_t *counter);
@@ -145,12 +143,12 @@ void counter_add(_Atomic uint64_t *counter);
 void backend_connect(struct conn *conn);
 void backend_retry(struct conn *conn);
 void backend_failed(struct conn *conn, int error); /* tells it, and closes the connection */
-void backend_on_event(uv_poll_t *poll, int status, int events);
 
 void relay_start(struct conn *conn); /* the backend is connected */
 void relay_run(struct conn *conn);
 /* One look at the client before the backend is bothered: what it has sent is in conn->up; false when it is gone already. */
 bool relay_first_look(struct conn *conn);
-bool relay_has_nothing(const struct conn *conn); /* of the client, neither bytes nor their end */
+bool relay_has_nothing(const struct conn *conn);             /* of the client, neither bytes nor their end */
+bool relay_is_over_before_it_began(const struct conn *conn); /* ... their end and no byte: no backend need hear of it */
 
 #endif

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The pure parts of `serve`: addresses, PROXY headers, the child's configuration, what a configuration must have. */
+/* The parts of `serve` by themselves: addresses, PROXY headers, the child's configuration, what one must have, a thread's
+ * loop. */
 #include "base/buf.h"
 #include "daemon/endpoint.h"
 #include "serve/keeper.h"
+#include "serve/loop.h"
 #include "serve/proxy.h"
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -246,6 +250,132 @@ static void a_configuration_must_have_what_it_needs(void **state)
 	assert_non_null(strstr(err.text, "alpn"));
 }
 
+/* ---- the loop of a thread ---- */
+
+struct noted {
+	struct loop loop;
+	struct watch watch;
+	int other; /* the far end of what is watched */
+	unsigned calls;
+	uint32_t events;
+};
+
+static void note(struct watch *watch, uint32_t events)
+{
+	struct noted *noted = watch->owner;
+
+	noted->calls++;
+	noted->events = events;
+}
+
+static void begin_noted(struct noted *noted)
+{
+	int ends[2];
+
+	*noted = (struct noted){ .calls = 0 };
+	assert_true(loop_init(&noted->loop) >= 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	noted->watch = (struct watch){ .fd = ends[0], .call = note, .owner = noted };
+	noted->other = ends[1];
+}
+
+static void end_noted(struct noted *noted)
+{
+	if (noted->watch.fd >= 0)
+		loop_forget(&noted->loop, &noted->watch);
+	close(noted->other);
+	loop_done(&noted->loop);
+}
+
+/* Calls within so many turns, of which none waits. */
+static unsigned calls_in(struct noted *noted, unsigned turns)
+{
+	noted->calls = 0;
+	while (turns--)
+		loop_turn(&noted->loop, 0);
+	return noted->calls;
+}
+
+static void what_is_wanted_is_told_each_turn(void **state)
+{
+	struct noted noted;
+
+	(void)state;
+	begin_noted(&noted);
+	assert_true(loop_want(&noted.loop, &noted.watch, EPOLLIN));
+	assert_int_equal(calls_in(&noted, 3), 0);
+	assert_int_equal(write(noted.other, "x", 1), 1);
+	assert_int_equal(calls_in(&noted, 3), 3);
+	assert_int_equal(noted.events & (EPOLLIN | EPOLLOUT), EPOLLIN);
+	assert_true(loop_want(&noted.loop, &noted.watch, EPOLLOUT));
+	assert_int_equal(calls_in(&noted, 1), 1);
+	assert_int_equal(noted.events & (EPOLLIN | EPOLLOUT), EPOLLOUT);
+	end_noted(&noted);
+}
+
+static void what_is_not_wanted_is_taken_back_and_can_be_wanted_again(void **state)
+{
+	struct noted noted;
+
+	(void)state;
+	begin_noted(&noted);
+	assert_true(loop_want(&noted.loop, &noted.watch, EPOLLIN));
+	assert_int_equal(write(noted.other, "x", 1), 1);
+	assert_true(loop_want(&noted.loop, &noted.watch, 0));
+	assert_true(noted.watch.known);
+	assert_int_equal(calls_in(&noted, 2), 0);
+	assert_false(noted.watch.known); /* else epoll would never sleep again */
+	assert_true(loop_want(&noted.loop, &noted.watch, EPOLLIN));
+	assert_int_equal(calls_in(&noted, 1), 1);
+	end_noted(&noted);
+}
+
+static void an_end_that_nobody_waits_for_does_not_keep_the_loop_awake(void **state)
+{
+	struct noted noted;
+
+	(void)state;
+	begin_noted(&noted);
+	assert_true(loop_want(&noted.loop, &noted.watch, EPOLLIN));
+	assert_true(loop_want(&noted.loop, &noted.watch, 0));
+	shutdown(noted.other, SHUT_RDWR);
+	assert_int_equal(calls_in(&noted, 2), 0);
+	assert_false(noted.watch.known);
+	assert_true(loop_want(&noted.loop, &noted.watch, EPOLLIN));
+	assert_int_equal(calls_in(&noted, 1), 1);
+	end_noted(&noted);
+}
+
+static void forget_the_other(struct watch *watch, uint32_t events)
+{
+	struct noted *other = watch->owner;
+
+	(void)events;
+	if (other->watch.fd >= 0)
+		loop_forget(&other->loop, &other->watch);
+}
+
+static void what_is_forgotten_in_a_turn_is_not_told_in_it(void **state)
+{
+	struct noted noted;
+	int ends[2];
+
+	(void)state;
+	begin_noted(&noted);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	struct watch first = { .fd = ends[0], .call = forget_the_other, .owner = &noted };
+	/* epoll tells what is ready first first */
+	assert_true(loop_want(&noted.loop, &first, EPOLLIN));
+	assert_true(loop_want(&noted.loop, &noted.watch, EPOLLIN));
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	assert_int_equal(write(noted.other, "x", 1), 1);
+	assert_int_equal(calls_in(&noted, 1), 0);
+	assert_int_equal(noted.watch.fd, -1);
+	loop_forget(&noted.loop, &first);
+	close(ends[1]);
+	end_noted(&noted);
+}
+
 static void every_event_has_a_name(void **state)
 {
 	(void)state;
@@ -264,6 +394,10 @@ int main(void)
 		cmocka_unit_test(the_longest_of_all_fits),
 		cmocka_unit_test(the_child_is_told_chains_and_no_key),
 		cmocka_unit_test(a_configuration_must_have_what_it_needs),
+		cmocka_unit_test(what_is_wanted_is_told_each_turn),
+		cmocka_unit_test(what_is_not_wanted_is_taken_back_and_can_be_wanted_again),
+		cmocka_unit_test(an_end_that_nobody_waits_for_does_not_keep_the_loop_awake),
+		cmocka_unit_test(what_is_forgotten_in_a_turn_is_not_told_in_it),
 		cmocka_unit_test(every_event_has_a_name),
 	};
 

@@ -296,6 +296,39 @@ def a_client_of_http_that_says_nothing_is_nothing_to_the_backend():
             stream.close()
 
 
+def shake_hands_and_go(server):
+    """The client's Finished and its close_notify in one segment; what the server says after them."""
+    inbox, outbox = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context(version=ssl.TLSVersion.TLSv1_3).wrap_bio(inbox, outbox, server_hostname="www.example.org")
+    with socket.create_connection(server.address, timeout=10) as stream:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                stream.sendall(outbox.read())
+                inbox.write(stream.recv(65536))
+        try:
+            tls.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        stream.sendall(outbox.read())
+        while bytes_ := stream.recv(65536):
+            inbox.write(bytes_)
+        return tls.unwrap
+
+
+@case
+def a_client_that_ends_before_its_first_byte_is_nothing_to_the_backend():
+    with Backend(echo) as backend, Serve(backend=backend) as server:
+        for _ in range(5):
+            shake_hands_and_go(server)()  # close_notify came back: unwrap() has nothing to object to
+        with connect(server) as stream:
+            stream.sendall(b"hello")
+            expect_equal(stream.recv(10), b"hello", "the echo")
+        expect_equal(backend.connections, 1, "connections to the backend")
+
+
 @case
 def sessions_are_resumed_on_every_thread_until_the_ticket_key_changes():
     with Backend(echo) as backend, Serve("--ticket-key-life", 3, backend=backend, threads=4) as server:
