@@ -27,8 +27,8 @@ static uint32_t random_number(void)
 /* When something is to be done about it: a try, or the telling that less of its life is left. */
 static int64_t due_ms(const struct keeper *keeper, const struct keep_row *row)
 {
-	int64_t now = keeper_now(), mark = schedule_next_mark(row->life, now),
-		due = row->fetch ? INT64_MAX : row->next_try_ms;
+	int64_t now = keeper_now(), mark = schedule_next_mark(row_life(row), now),
+		due = row_is_fetching(row) ? INT64_MAX : row->next_try_ms;
 
 	if (row->state == KEEP_MISSING || mark == INT64_MAX)
 		return due;
@@ -70,7 +70,7 @@ static bool has_ended(struct keeper *keeper, struct keep_row *row)
 	bool ended = keeper_now() > row->not_after;
 
 	if (ended && !row->past_end)
-		tell_notice(keeper, KEEP_WARNING, row, row->places ? row->places->file->path : NULL,
+		tell_notice(keeper, KEEP_WARNING, row, row->places ? file_path(place_file(row->places)) : NULL,
 			    "the certificate has expired; its responder is not asked any more");
 	row->past_end = ended;
 	return ended;
@@ -83,12 +83,12 @@ void attempts_plan_loaded(struct keeper *keeper, struct keep_row *row)
 	if (has_ended(keeper, row))
 		attempts_plan(keeper, row, INT64_MAX);
 	else
-		attempts_plan(keeper, row, holds ? schedule_after_load(row->life, keeper_now(), random_number()) : 0);
+		attempts_plan(keeper, row, holds ? schedule_after_load(row_life(row), keeper_now(), random_number()) : 0);
 }
 
 void attempts_replan_all(struct keeper *keeper)
 {
-	for (struct keep_row *row = NULL; (row = rows_next(&keeper->rows, row));) {
+	for (struct keep_row *row = NULL; (row = table_next(&keeper->rows, row));) {
 		holding_judge_state(keeper, row, keeper_now());
 		row->life_told = 100;
 		attempts_plan_loaded(keeper, row);
@@ -100,10 +100,10 @@ void attempts_replan_all(struct keeper *keeper)
 /* Half of the life passes before each refresh: that is told only when the responder was asked, and gave nothing newer. */
 static void tell_life(struct keeper *keeper, struct keep_row *row)
 {
-	int left = schedule_life_left(row->life, keeper_now());
+	int left = schedule_life_left(row_life(row), keeper_now());
 	enum keep_event_kind kind;
 
-	if (row->life.this_update == 0 || left >= row->life_told)
+	if (row->this_update == 0 || left >= row->life_told)
 		return;
 	if (left == 0) {
 		holding_judge_state(keeper, row, keeper_now());
@@ -121,8 +121,11 @@ static void tell_life(struct keeper *keeper, struct keep_row *row)
 
 static void forget_trouble(struct keep_row *row)
 {
-	free(TAKE(row->trouble));
 	row->failures = 0;
+	if (!row->side->trouble)
+		return;
+	free(TAKE(row_side(row)->trouble));
+	row_tidy(row);
 }
 
 static struct schedule_failure failure_of(const struct keeper *keeper, const struct keep_row *row,
@@ -142,12 +145,14 @@ static void remember_trouble(struct keep_row *row, const struct fetch_event *eve
 {
 	const struct fetch_outcome *outcome = event->outcome;
 	size_t url_len = strlen(outcome->url) + 1, text_len = strlen(outcome->text) + 1;
-	struct keep_trouble *trouble = malloc(sizeof(*trouble) + url_len + text_len);
+	struct keep_side *side = row_side(row);
+	struct keep_trouble *trouble = side ? malloc(sizeof(*trouble) + url_len + text_len) : NULL;
 	char *strings = (char *)(trouble + 1);
 
 	if (row->failures < UINT16_MAX)
 		row->failures++;
-	free(TAKE(row->trouble));
+	if (side)
+		free(TAKE(side->trouble));
 	if (!trouble)
 		return;
 	*trouble = (struct keep_trouble){
@@ -159,7 +164,7 @@ static void remember_trouble(struct keep_row *row, const struct fetch_event *eve
 		.url = memcpy(strings, outcome->url, url_len),
 		.text = memcpy(strings + url_len, outcome->text, text_len),
 	};
-	row->trouble = trouble;
+	side->trouble = trouble;
 }
 
 static void failed(struct keeper *keeper, struct keep_row *row, const struct fetch_event *event)
@@ -170,7 +175,7 @@ static void failed(struct keeper *keeper, struct keep_row *row, const struct fet
 	remember_trouble(row, event);
 	failure = failure_of(keeper, row, event);
 	row->asked = true;
-	attempts_plan(keeper, row, schedule_after_failure(row->life, keeper_now(), &failure, random_number()));
+	attempts_plan(keeper, row, schedule_after_failure(row_life(row), keeper_now(), &failure, random_number()));
 	tell(keeper, &told);
 	tell_life(keeper, row);
 }
@@ -195,8 +200,8 @@ static void took(struct keeper *keeper, struct keep_row *row, struct keep_event 
 	int64_t now = keeper_now(), max_age = told->outcome ? told->outcome->max_age_s : -1, wait;
 	bool is_newer = told->answer == STORE_TOOK, recovered = told->outcome && row->failures > 0;
 
-	wait = is_newer ? schedule_after_success(row->life, now, max_age, random_number())
-			: schedule_after_unchanged(row->life, now, max_age, random_number());
+	wait = is_newer ? schedule_after_success(row_life(row), now, max_age, random_number())
+			: schedule_after_unchanged(row_life(row), now, max_age, random_number());
 	if (told->outcome)
 		forget_trouble(row);
 	row->asked = !is_newer;
@@ -214,7 +219,7 @@ int attempts_take(struct keeper *keeper, struct keep_row *row, const clinch_subj
 {
 	struct keep_event told = { .row = row, .outcome = arrival->outcome, .by_hand = !arrival->outcome };
 	enum keep_state before = row->state;
-	bool had_one = row->life.this_update != 0;
+	bool had_one = row->this_update != 0;
 	int rc = holding_offer(keeper, row, subject, arrival->response, answer, err);
 
 	if (rc < 0)
@@ -229,12 +234,14 @@ int attempts_take(struct keeper *keeper, struct keep_row *row, const clinch_subj
 
 static void drop_fetch(struct keeper *keeper, struct keep_row *row)
 {
-	struct keep_fetch *fetch = TAKE(row->fetch);
+	struct keep_side *side = row_side(row);
 
-	queue_leave(&keeper->queue, &fetch->item);
+	queue_leave(&keeper->queue, &side->item);
 	keeper->fetching--;
-	clinch_subject_unref(fetch->subject);
-	free(fetch);
+	side->job = NULL;
+	clinch_subject_unref(TAKE(side->job_subject));
+	row_tidy(row);
+	keeper->work_since_trim++;
 }
 
 static void succeeded(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject,
@@ -254,9 +261,9 @@ static void pump(struct keeper *keeper);
 
 static void on_fetch(const struct fetch_event *event)
 {
-	struct keep_fetch *fetch = event->user;
-	struct keeper *keeper = fetch->keeper;
-	struct keep_row *row = fetch->row;
+	struct keep_side *side = event->user;
+	struct keeper *keeper = side->keeper;
+	struct keep_row *row = side->row;
 	auto_subject *subject = NULL;
 
 	if (event->kind == FETCH_ASKED) {
@@ -266,10 +273,10 @@ static void on_fetch(const struct fetch_event *event)
 		tell(keeper, &told);
 		return;
 	}
-	subject = TAKE(fetch->subject);
+	subject = TAKE(side->job_subject);
 	drop_fetch(keeper, row);
 	if (event->outcome->http_status)
-		row->latency_ms = (uint32_t)event->outcome->took_ms;
+		row->latency_ms = event->outcome->took_ms < UINT16_MAX ? (uint16_t)event->outcome->took_ms : UINT16_MAX;
 	if (event->response)
 		succeeded(keeper, row, subject, event);
 	else
@@ -278,11 +285,14 @@ static void on_fetch(const struct fetch_event *event)
 	await_no_more(keeper, row);
 	pump(keeper);
 	keeper_check_ready(keeper);
+	if (keeper->fetching == 0)
+		keeper_trim(keeper);
 }
 
 static bool start_job(struct keeper *keeper, struct keep_row *row)
 {
 	const struct keep_source *source = row_source(keeper, row);
+	struct keep_side *side = row_side(row);
 	struct fetch_options options = keeper->conf->fetch;
 	struct clinch_error err = { 0 };
 
@@ -297,9 +307,8 @@ static bool start_job(struct keeper *keeper, struct keep_row *row)
 		options.urls = &source->responder;
 		options.n_urls = 1;
 	}
-	return examine_subject(row, &row->fetch->subject, &err) == 0 &&
-	       fetch_job_start(&row->fetch->job, keeper->engine, row->fetch->subject, &options, on_fetch, row->fetch,
-			       &err) == 0;
+	return examine_subject(row, &side->job_subject, &err) == 0 &&
+	       fetch_job_start(&side->job, keeper->engine, side->job_subject, &options, on_fetch, side, &err) == 0;
 }
 
 /* Those whose turn has come. One whose file has just changed is looked for in a scan. */
@@ -308,11 +317,11 @@ static void pump(struct keeper *keeper)
 	struct queue_item *item;
 
 	while (!keeper->stopped && (item = queue_next(&keeper->queue))) {
-		struct keep_row *row = ((struct keep_fetch *)item)->row;
+		struct keep_row *row = ((struct keep_side *)item)->row;
 		if (start_job(keeper, row))
 			continue;
 		drop_fetch(keeper, row);
-		if (row->places && !row->places->file->is_bad)
+		if (row->places && !place_file(row->places)->is_bad)
 			scan_soon(keeper);
 		attempts_plan(keeper, row, FILE_CHANGES_MS);
 	}
@@ -323,29 +332,27 @@ static bool is_urgent(const struct keep_row *row)
 {
 	if (row->state == KEEP_MISSING)
 		return !row->tried;
-	return row->life.fresh_until - keeper_now() < URGENT_S;
+	return row->fresh_until - keeper_now() < URGENT_S;
 }
 
 /* Into the queue of its responder. */
 static void enqueue(struct keeper *keeper, struct keep_row *row)
 {
-	struct keep_fetch *fetch = calloc(1, sizeof(*fetch));
+	struct keep_side *side = row_side(row);
 
-	if (!fetch || !queue_add(&keeper->queue, &fetch->item, row->lane, is_urgent(row))) {
-		free(fetch);
+	if (!side || !queue_add(&keeper->queue, &side->item, row->lane, is_urgent(row))) {
+		row_tidy(row);
 		attempts_plan(keeper, row, FILE_CHANGES_MS);
 		return;
 	}
-	fetch->keeper = keeper;
-	fetch->row = row;
-	row->fetch = fetch;
+	side->keeper = keeper;
 	keeper->fetching++;
 }
 
 static void handle_due(struct keeper *keeper, struct keep_row *row)
 {
 	tell_life(keeper, row);
-	if (!row->fetch && row->next_try_ms <= keeper_mono_ms(keeper)) {
+	if (!row_is_fetching(row) && row->next_try_ms <= keeper_mono_ms(keeper)) {
 		if (has_ended(keeper, row))
 			row->next_try_ms = INT64_MAX;
 		else
@@ -369,8 +376,8 @@ void attempts_pulse(struct keeper *keeper)
 
 void attempts_forget(struct keeper *keeper, struct keep_row *row)
 {
-	if (row->fetch) {
-		fetch_job_cancel(row->fetch->job);
+	if (row_is_fetching(row)) {
+		fetch_job_cancel(row->side->job);
 		drop_fetch(keeper, row);
 	}
 	await_no_more(keeper, row);
@@ -394,9 +401,9 @@ int attempts_open(struct keeper *keeper, struct clinch_error *err)
 
 void attempts_stop(struct keeper *keeper)
 {
-	for (struct keep_row *row = NULL; (row = rows_next(&keeper->rows, row));)
-		if (row->fetch) {
-			fetch_job_cancel(row->fetch->job);
+	for (struct keep_row *row = NULL; (row = table_next(&keeper->rows, row));)
+		if (row_is_fetching(row)) {
+			fetch_job_cancel(row->side->job);
 			drop_fetch(keeper, row);
 		}
 	fetch_engine_free(TAKE(keeper->engine));

@@ -33,8 +33,8 @@ static void note(const struct reading *r, const struct member *m, enum keep_leve
 {
 	char name[NAME_TEXT_SIZE];
 
-	tell_notice(r->keeper, level, NULL, r->file->path, "%s: %s", name_of_certificate(name, &m->view, m->fingerprint),
-		    what);
+	tell_notice(r->keeper, level, NULL, file_path(r->file), "%s: %s",
+		    name_of_certificate(name, &m->view, m->fingerprint), what);
 }
 
 static const struct keep_source *source_of(const struct keeper *keeper, const struct keep_file *file)
@@ -120,11 +120,11 @@ static const char *lane_of(const struct reading *r, const struct member *m)
 static bool no_memory(const struct reading *r)
 {
 	r->file->seen = 0; /* once more at the next scan */
-	tell_notice(r->keeper, KEEP_ERROR, NULL, r->file->path, "no memory to keep it");
+	tell_notice(r->keeper, KEEP_ERROR, NULL, file_path(r->file), "no memory to keep it");
 	return false;
 }
 
-static bool make_row(const struct reading *r, struct member *m, struct issuer *issuer)
+static void make_row(const struct reading *r, struct member *m, struct issuer *issuer)
 {
 	struct keeper *keeper = r->keeper;
 	struct clinch_error err = { 0 };
@@ -132,41 +132,43 @@ static bool make_row(const struct reading *r, struct member *m, struct issuer *i
 	/* that the issuer signed it was found out when it was chosen */
 	if (subject_new(&m->subject, m->der, issuer, false, &err) < 0) {
 		note(r, m, KEEP_ERROR, err.text);
-		return false;
+		return;
 	}
 	m->row = row_new(m->subject);
-	if (!m->row)
-		return no_memory(r);
+	if (!m->row) {
+		no_memory(r);
+		return;
+	}
 	m->row->lane = lane_of(r, m);
 	m->row->found_s = (uint32_t)(keeper_mono_ms(keeper) / 1000);
-	if (m->row->lane && heap_make_room(&keeper->due, keeper->rows.n + 1) && rows_add(&keeper->rows, m->row))
-		return true;
+	if (m->row->lane && heap_make_room(&keeper->due, keeper->rows.n + 1) && table_add(&keeper->rows, m->row))
+		return;
 	row_free(m->row);
 	m->row = NULL;
-	return no_memory(r);
+	no_memory(r);
 }
 
-/* True: it is a row, an old one or (with its subject) a new one. */
-static bool adopt(const struct reading *r, struct member *m)
+/* As a row where it is to be one: an old one, or (with its subject) a new one. */
+static void adopt(const struct reading *r, struct member *m)
 {
 	struct issuer *issuer;
 
 	if (!cert_view_parse(&m->view, der_of(m->der->data, m->der->size)) ||
 	    gnutls_hash_fast(GNUTLS_DIG_SHA256, m->der->data, m->der->size, m->fingerprint) < 0)
-		return false;
+		return;
 	if (is_without_staple(r, m))
-		return false;
+		return;
 	m->row = rows_find(&r->keeper->rows, m->fingerprint);
 	if (m->row) { /* a reload may have named another responder */
 		const char *lane = lane_of(r, m);
 		m->row->lane = lane ? lane : m->row->lane;
-		return true;
+		return;
 	}
 	issuer = find_issuer(r, m);
 	if (issuer)
-		return make_row(r, m, issuer);
-	r->file->wants_issuer = true;
-	return false;
+		make_row(r, m, issuer);
+	else
+		r->file->wants_issuer = true;
 }
 
 static void link_place(struct keep_place *place, struct keep_row *row)
@@ -179,35 +181,35 @@ static void link_place(struct keep_place *place, struct keep_row *row)
 	row->places = place;
 }
 
-static bool is_in(const struct keep_place *place, unsigned n, const struct keep_row *row)
+/* Some files hold a certificate twice. */
+static bool is_first(const struct reading *r, unsigned i)
 {
-	for (unsigned i = 0; i < n; i++)
-		if (place[i].row == row)
-			return true;
-	return false;
+	for (unsigned j = 0; j < i; j++)
+		if (r->member[j].row == r->member[i].row)
+			return false;
+	return r->member[i].row;
 }
 
 /* The file's places are replaced as a whole, the new ones first: a row that is in both never stands nowhere. */
-static bool replace_places(struct reading *r, unsigned n_rows)
+static bool replace_places(struct reading *r)
 {
-	struct keep_file *file = r->file;
-	struct keep_file old = { .place = file->place, .n_places = file->n_places };
-	struct keep_place *place = n_rows ? calloc(n_rows, sizeof(*place)) : NULL;
-	unsigned n = 0;
+	struct keep_file *file;
+	uint16_t n = 0;
 
-	if (n_rows && !place)
+	for (unsigned i = 0; i < r->chain->n; i++)
+		n += is_first(r, i);
+	file = file_again(r->file, n);
+	if (!file)
 		return no_memory(r);
+	n = 0;
 	for (unsigned i = 0; i < r->chain->n; i++) {
-		struct keep_row *row = r->member[i].row;
-		if (!row || is_in(place, n, row)) /* some files hold a certificate twice */
+		if (!is_first(r, i))
 			continue;
-		place[n].file = file;
-		place[n].at = i;
-		link_place(&place[n++], row);
+		file->place[n].at = (uint16_t)i;
+		link_place(&file->place[n++], r->member[i].row);
 	}
-	file->place = place;
-	file->n_places = (uint16_t)n;
-	places_drop(r->keeper, &old);
+	file_become(r->keeper, r->file, file);
+	r->file = file;
 	return true;
 }
 
@@ -219,18 +221,21 @@ static size_t size_of(const clinch_subject_t *subject)
 /* As many certificates as a small budget allows: their files may be half written, or away, when a refresh is due. */
 static void remember(struct keeper *keeper, struct keep_row *row, clinch_subject_t *subject)
 {
-	if (keeper->subject_bytes + size_of(subject) > SUBJECT_BYTES_MAX)
+	struct keep_side *side = keeper->subject_bytes + size_of(subject) > SUBJECT_BYTES_MAX ? NULL : row_side(row);
+
+	if (!side)
 		return;
-	row->subject = clinch_subject_ref(subject);
+	side->subject = clinch_subject_ref(subject);
 	keeper->subject_bytes += size_of(subject);
 }
 
 void examine_forget(struct keeper *keeper, struct keep_row *row)
 {
-	if (!row->subject)
+	if (!row->side->subject)
 		return;
-	keeper->subject_bytes -= size_of(row->subject);
-	clinch_subject_unref(TAKE(row->subject));
+	keeper->subject_bytes -= size_of(row->side->subject);
+	clinch_subject_unref(TAKE(row_side(row)->subject));
+	row_tidy(row);
 }
 
 static void introduce(struct reading *r, struct member *m)
@@ -246,14 +251,13 @@ static void introduce(struct reading *r, struct member *m)
 
 static void read_chain(struct reading *r)
 {
-	unsigned n_rows = 0;
 	bool placed;
 
 	for (unsigned i = 0; i < r->chain->n; i++) {
 		r->member[i].der = &r->chain->cert[i];
-		n_rows += adopt(r, &r->member[i]);
+		adopt(r, &r->member[i]);
 	}
-	placed = replace_places(r, n_rows);
+	placed = replace_places(r);
 	for (unsigned i = 0; i < r->chain->n; i++) {
 		if (placed)
 			introduce(r, &r->member[i]);
@@ -268,7 +272,7 @@ static void refuse(struct keeper *keeper, struct keep_file *file, const struct c
 	enum keep_level level = file->is_bad ? KEEP_DEBUG : KEEP_WARNING; /* said once */
 
 	file->is_bad = true;
-	tell_notice(keeper, level, NULL, file->path, "%s; %s", err->text,
+	tell_notice(keeper, level, NULL, file_path(file), "%s; %s", err->text,
 		    file->n_places ? "what is known of it stays in use" : "it is read again when it changes");
 	if (clinch_is_temporary(err->code))
 		file->seen = 0;
@@ -280,7 +284,7 @@ void examine_file(struct keeper *keeper, struct keep_file *file)
 	auto_chain chain = { .n = 0 };
 	struct clinch_error err = { 0 };
 
-	if (chain_read(&chain, file->path, &err)) {
+	if (chain_read(&chain, file_path(file), &err)) {
 		refuse(keeper, file, &err);
 		return;
 	}
@@ -299,7 +303,7 @@ void examine_file(struct keeper *keeper, struct keep_file *file)
 
 const struct keep_source *row_source(const struct keeper *keeper, const struct keep_row *row)
 {
-	return row->places ? source_of(keeper, row->places->file) : NULL;
+	return row->places ? source_of(keeper, place_file(row->places)) : NULL;
 }
 
 static int subject_in(const struct keep_row *row, const struct keep_place *place, clinch_subject_t **out,
@@ -307,14 +311,15 @@ static int subject_in(const struct keep_row *row, const struct keep_place *place
 {
 	uint8_t fingerprint[FINGERPRINT_LEN];
 	auto_chain chain = { .n = 0 };
-	int rc = chain_read(&chain, place->file->path, err);
+	int rc = chain_read(&chain, file_path(place_file(place)), err);
 
 	if (rc)
 		return rc;
 	if (place->at >= chain.n ||
 	    gnutls_hash_fast(GNUTLS_DIG_SHA256, chain.cert[place->at].data, chain.cert[place->at].size, fingerprint) < 0 ||
 	    memcmp(fingerprint, row->fingerprint, FINGERPRINT_LEN) != 0)
-		return error_set(err, CLINCH_E_MISSING, "%s: holds another certificate than before", place->file->path);
+		return error_set(err, CLINCH_E_MISSING, "%s: holds another certificate than before",
+				 file_path(place_file(place)));
 	return subject_new(out, &chain.cert[place->at], row->issuer, false, err);
 }
 
@@ -323,8 +328,8 @@ int examine_subject(const struct keep_row *row, clinch_subject_t **out, struct c
 	unsigned tries = 8; /* a CA's certificate is in very many files */
 	int rc;
 
-	if (row->subject) {
-		*out = clinch_subject_ref(row->subject);
+	if (row->side->subject) {
+		*out = clinch_subject_ref(row->side->subject);
 		return 0;
 	}
 	rc = error_set(err, CLINCH_E_MISSING, "%s: no file holds it any more", row->name);

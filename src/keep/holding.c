@@ -23,12 +23,12 @@ static uint32_t skew_of(const struct keeper *keeper)
 
 void holding_judge_state(struct keeper *keeper, struct keep_row *row, int64_t now)
 {
-	if (row->life.this_update == 0 || row->life.this_update > now + skew_of(keeper))
+	if (row->this_update == 0 || row->this_update > now + skew_of(keeper))
 		row->state = KEEP_MISSING; /* nothing, or nothing that counts under this clock */
 	else if (row->status == CLINCH_REVOKED)
 		row->state = KEEP_REVOKED;
 	else
-		row->state = now >= row->life.fresh_until ? KEEP_EXPIRED : KEEP_GOOD;
+		row->state = now >= row->fresh_until ? KEEP_EXPIRED : KEEP_GOOD;
 }
 
 static size_t size_of(const clinch_response_t *response)
@@ -38,43 +38,50 @@ static size_t size_of(const clinch_response_t *response)
 
 void holding_drop(struct keeper *keeper, struct keep_row *row)
 {
-	if (!row->held)
+	if (!row->side->held)
 		return;
 	if (row->unsaved)
 		keeper->unsaved--;
 	else
-		keeper->held_bytes -= size_of(row->held);
+		keeper->held_bytes -= size_of(row->side->held);
 	row->unsaved = false;
-	clinch_response_unref(TAKE(row->held));
+	clinch_response_unref(TAKE(row_side(row)->held));
+	row_tidy(row);
 }
 
 static void note_verdict(struct keeper *keeper, struct keep_row *row, const struct clinch_verdict *verdict)
 {
-	struct schedule_life life = { verdict->this_update, verdict->fresh_until };
+	struct schedule_life before = row_life(row);
+	struct keep_side *side = verdict->revoked_at || row->side->revoked_at ? row_side(row) : NULL;
 
+	row_set_life(row, verdict);
 	/* The same response again has the same life: what was told of it stays told. */
-	if (life.this_update != row->life.this_update || life.fresh_until != row->life.fresh_until)
+	if (before.this_update != row->this_update || before.fresh_until != row->fresh_until)
 		row->life_told = 100;
-	row->life = life;
-	row->next_update = verdict->next_update;
-	row->revoked_at = verdict->revoked_at;
-	row->status = (uint8_t)verdict->status;
+	if (side)
+		side->revoked_at = verdict->revoked_at;
+	row_tidy(row);
+	row->status = (uint8_t)verdict->status & 7;
 	row->asked = false;
 	holding_judge_state(keeper, row, keeper_now());
 }
 
 static void hold(struct keeper *keeper, struct keep_row *row, clinch_response_t *response, bool saved)
 {
+	bool fits = keeper->held_bytes + size_of(response) <= HELD_BYTES_MAX;
+	struct keep_side *side;
+
 	holding_drop(keeper, row);
 	note_verdict(keeper, row, clinch_response_verdict(response));
-	if (!saved) {
-		row->held = clinch_response_ref(response);
-		row->unsaved = true;
-		keeper->unsaved++;
-	} else if (keeper->held_bytes + size_of(response) <= HELD_BYTES_MAX) {
-		row->held = clinch_response_ref(response);
+	side = saved && !fits ? NULL : row_side(row);
+	if (!side)
+		return;
+	side->held = clinch_response_ref(response);
+	row->unsaved = !saved;
+	if (saved)
 		keeper->held_bytes += size_of(response);
-	}
+	else
+		keeper->unsaved++;
 }
 
 /* ---- at the start ---- */
@@ -138,10 +145,10 @@ static struct clinch_verdict held_verdict(const struct keeper *keeper, const str
 {
 	return (struct clinch_verdict){
 		.status = row->status,
-		.fresh = row->life.fresh_until >= now - skew_of(keeper) && row->life.this_update <= now + skew_of(keeper),
-		.this_update = row->life.this_update,
+		.fresh = row->fresh_until >= now - skew_of(keeper) && row->this_update <= now + skew_of(keeper),
+		.this_update = row->this_update,
 		.next_update = row->next_update,
-		.fresh_until = row->life.fresh_until,
+		.fresh_until = row->fresh_until,
 	};
 }
 
@@ -150,7 +157,7 @@ static enum store_answer rule_in_memory(const struct keeper *keeper, const struc
 {
 	struct clinch_verdict held = held_verdict(keeper, row, now);
 
-	return store_rule(clinch_response_verdict(response), row->life.this_update ? &held : NULL);
+	return store_rule(clinch_response_verdict(response), row->this_update ? &held : NULL);
 }
 
 static void say_unwritable(struct keeper *keeper, const struct clinch_error *err)
@@ -214,7 +221,7 @@ int holding_offer(struct keeper *keeper, struct keep_row *row, const clinch_subj
 		hold(keeper, row, response, true);
 		if (keeper->unsaved == 0)
 			say_writable(keeper);
-	} else if (row->life.this_update == 0 || *answer == STORE_OLDER) {
+	} else if (row->this_update == 0 || *answer == STORE_OLDER) {
 		catch_up(keeper, row, subject);
 	}
 	if (*answer == STORE_TOOK)
@@ -249,13 +256,13 @@ static bool rescue(struct keeper *keeper, struct keep_row *row)
 
 	if (keeper_subject(keeper, row, &subject, NULL) < 0)
 		return true; /* its file is changing; later */
-	if (store_offer(keeper->store, subject, row->held, keeper_now(), &keeper->policy, &answer, &err) < 0) {
+	if (store_offer(keeper->store, subject, row->side->held, keeper_now(), &keeper->policy, &answer, &err) < 0) {
 		say_unwritable(keeper, &err);
 		return false;
 	}
 	keeper->unsaved--;
 	row->unsaved = false;
-	keeper->held_bytes += size_of(row->held);
+	keeper->held_bytes += size_of(row->side->held);
 	if (keeper->held_bytes > HELD_BYTES_MAX)
 		holding_drop(keeper, row);
 	took(keeper);
@@ -267,7 +274,7 @@ static void rescue_all(struct keeper *keeper)
 	int64_t end = keeper_mono_ms(keeper) + RESCUE_MS;
 	bool works = true;
 
-	for (struct keep_row *row = NULL; works && keeper->unsaved && (row = rows_next(&keeper->rows, row));) {
+	for (struct keep_row *row = NULL; works && keeper->unsaved && (row = table_next(&keeper->rows, row));) {
 		if (row->unsaved)
 			works = rescue(keeper, row);
 		uv_update_time(keeper->loop);
@@ -281,14 +288,14 @@ static void rescue_all(struct keeper *keeper)
 /* All that memory has is to be written again; the rest, which went with the directory, is fetched again. */
 static void start_over(struct keeper *keeper)
 {
-	for (struct keep_row *row = NULL; (row = rows_next(&keeper->rows, row));) {
-		if (row->life.this_update == 0 || row->unsaved)
+	for (struct keep_row *row = NULL; (row = table_next(&keeper->rows, row));) {
+		if (row->this_update == 0 || row->unsaved)
 			continue;
-		if (row->held) {
-			keeper->held_bytes -= size_of(row->held);
+		if (row->side->held) {
+			keeper->held_bytes -= size_of(row->side->held);
 			row->unsaved = true;
 			keeper->unsaved++;
-		} else if (!row->fetch) {
+		} else if (!row_is_fetching(row)) {
 			attempts_plan(keeper, row, 0);
 		}
 	}
@@ -336,16 +343,16 @@ static bool has_file(const struct keeper *keeper, const struct keep_row *row)
 static void look_for_losses(struct keeper *keeper)
 {
 	keeper->may_have_lost = false;
-	for (struct keep_row *row = NULL; (row = rows_next(&keeper->rows, row));) {
-		if (row->life.this_update == 0 || row->unsaved || has_file(keeper, row))
+	for (struct keep_row *row = NULL; (row = table_next(&keeper->rows, row));) {
+		if (row->this_update == 0 || row->unsaved || has_file(keeper, row))
 			continue;
 		tell_notice(keeper, KEEP_WARNING, row, keeper->conf->store, "its file was removed from the store; it is %s",
-			    row->held ? "written again" : "fetched again");
-		if (!row->held) {
+			    row->side->held ? "written again" : "fetched again");
+		if (!row->side->held) {
 			attempts_plan(keeper, row, 0);
 			continue;
 		}
-		keeper->held_bytes -= size_of(row->held);
+		keeper->held_bytes -= size_of(row->side->held);
 		row->unsaved = true;
 		keeper->unsaved++;
 	}

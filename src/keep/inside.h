@@ -12,41 +12,25 @@
 
 struct keep_place { /* a row in a file */
 	struct keep_row *row;
-	struct keep_file *file;
 	struct keep_place *next, *previous; /* of the same row */
-	unsigned at;                        /* 0: the file's first certificate */
+	uint16_t at;                        /* 0: the file's first certificate */
+	uint16_t index;                     /* in file->place */
 };
 
 struct keep_file {
-	struct keep_file *next;      /* in its bucket */
-	struct keep_file *next_work; /* to be read */
-	struct keep_place *place;    /* n_places of them */
-	uint64_t seen;               /* which content was read last; 0: none, read it */
-	int64_t absent_since_ms;     /* 0: it is there */
-	uint32_t source;             /* index of the configuration */
-	uint32_t round;              /* the scan that met it last */
+	uint64_t seen;           /* which content was read last; 0: none, read it */
+	uint32_t absent_since_s; /* the loop's clock; 0: it is there */
+	uint32_t source;         /* index of the configuration */
+	uint32_t round;          /* the scan that met it last */
 	uint16_t n_places;
-	bool is_bad : 1;       /* it could not be read or understood; said */
-	bool wants_issuer : 1; /* of at least one of its certificates */
-	bool without_url : 1;  /* the leaf is no row, and need not be */
-	bool in_work : 1;
-	char path[];
+	bool is_bad : 1;           /* it could not be read or understood; said */
+	bool wants_issuer : 1;     /* of at least one of its certificates */
+	bool without_url : 1;      /* the leaf is no row, and need not be */
+	bool in_work : 1;          /* to be read */
+	struct keep_place place[]; /* n_places of them, and behind them the path */
 };
 
 #define NO_SOURCE UINT32_MAX
-
-struct keep_files { /* by path */
-	struct keep_file **bucket;
-	size_t n_buckets, n;
-};
-
-struct keep_fetch {             /* a row that waits for its turn, or is being fetched */
-	struct queue_item item; /* first: the queue hands it back */
-	struct keeper *keeper;
-	struct keep_row *row;
-	struct fetch_job *job;     /* NULL: it waits */
-	clinch_subject_t *subject; /* while the job runs */
-};
 
 struct keep_lane { /* an interned string: mostly the name of a responder, once for all rows that ask it */
 	struct keep_lane *next;
@@ -82,13 +66,14 @@ struct keeper {
 	uv_timer_t timer[TIMERS];
 	bool started, stopped;
 
-	struct keep_rows rows;
+	struct keep_table rows;
 	struct keep_heap due;
 	struct keep_lane *lane[LANES];
 
 	/* scan.c, examine.c */
-	struct keep_files files;
-	struct keep_file *first_work, *last_work;
+	struct keep_table files; /* by path */
+	size_t work_at;          /* slot of `files`: those before it have been read in this scan */
+	size_t work_since_trim;  /* files read, fetches ended */
 	struct watches *watches;
 	uint32_t round, source; /* of the scan; the configuration's entry it is at */
 	bool scanning, scanned; /* now; once */
@@ -108,7 +93,7 @@ struct keeper {
 	/* attempts.c */
 	struct fetch_engine *engine;
 	struct queue queue;
-	size_t fetching; /* rows with a fetch */
+	size_t fetching; /* rows that wait for their turn, or are being fetched */
 	size_t awaited;  /* rows without a response, not tried yet, that READY waits for */
 	bool ready;
 	int64_t wall_then, mono_then_ms; /* at the last tick */
@@ -136,6 +121,7 @@ void keeper_timer(struct keeper *keeper, enum keep_timer which, int64_t in_ms, u
 /* The same string once for all, until the end. NULL: no memory. */
 const char *keeper_intern(struct keeper *keeper, const char *name);
 void keeper_check_ready(struct keeper *keeper);
+void keeper_trim(struct keeper *keeper);         /* after much work: what was needed for it goes back to the system */
 void keeper_read_issuers(struct keeper *keeper); /* keep.issuers */
 
 /* ---- scan.c ---- */
@@ -146,7 +132,12 @@ void scan_open(struct keeper *keeper);
 void scan_restart(struct keeper *keeper); /* under another configuration */
 void scan_close(struct keeper *keeper);
 void scan_done(struct keeper *keeper);
-void places_drop(struct keeper *keeper, struct keep_file *file);
+const char *file_path(const struct keep_file *file);
+struct keep_file *place_file(const struct keep_place *place);
+/* The same file with room for so many places, which are the caller's to fill. NULL: no memory. Then file_become() puts it
+ * into the table, and drops the old one with its places. */
+struct keep_file *file_again(const struct keep_file *file, uint16_t n_places);
+void file_become(struct keeper *keeper, struct keep_file *old, struct keep_file *file);
 
 /* ---- examine.c ---- */
 void examine_file(struct keeper *keeper, struct keep_file *file);

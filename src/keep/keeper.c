@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "keep/inside.h"
 #include "keep/paths.h"
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #define READY_MS 10000
 #define TICK_MS 2000
 #define SIGNERS 1024
+#define WORK_TO_TRIM 1000
 
 int64_t keeper_now(void)
 {
@@ -56,6 +58,15 @@ void keeper_timer(struct keeper *keeper, enum keep_timer which, int64_t in_ms, u
 		uv_timer_start(&keeper->timer[which], call, in_ms > 0 ? (uint64_t)in_ms : 0, 0);
 }
 
+/* A hundred thousand fetches leave holes between the rows, of several times their size. */
+void keeper_trim(struct keeper *keeper)
+{
+	if (keeper->work_since_trim < WORK_TO_TRIM)
+		return;
+	keeper->work_since_trim = 0;
+	malloc_trim(0);
+}
+
 /* ---- READY ---- */
 
 static void say_ready(struct keeper *keeper)
@@ -67,6 +78,7 @@ static void say_ready(struct keeper *keeper)
 	keeper->ready = true;
 	uv_timer_stop(&keeper->timer[TIMER_READY]);
 	holding_sync(keeper);
+	keeper_trim(keeper);
 	tell(keeper, &event);
 }
 
@@ -150,6 +162,7 @@ int keeper_new(struct keeper **out, uv_loop_t *loop, const struct keep_conf *con
 	keeper->loop = loop;
 	keeper->own_conf = *conf;
 	keeper->conf = &keeper->own_conf;
+	keeper->rows = rows_empty();
 	rc = open_all(keeper, err);
 	if (rc < 0) {
 		keeper->stopped = true;
@@ -232,8 +245,8 @@ int keeper_reload(struct keeper *keeper, const struct keep_conf *conf, struct cl
 
 void keeper_rescan(struct keeper *keeper, bool fetch)
 {
-	for (struct keep_row *row = NULL; fetch && (row = rows_next(&keeper->rows, row));)
-		if (!row->fetch && !row->past_end)
+	for (struct keep_row *row = NULL; fetch && (row = table_next(&keeper->rows, row));)
+		if (!row_is_fetching(row) && !row->past_end)
 			attempts_plan(keeper, row, 0);
 	scan_all_anew(keeper);
 }

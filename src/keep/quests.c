@@ -165,7 +165,7 @@ struct issuer *quest_for_issuer(struct keeper *keeper, const struct keep_file *f
 	if (issuers_add_from_system(&keeper->issuers, cert)) /* dear: not for each of a thousand files */
 		return issuers_find(&keeper->issuers, view);
 	if (!quest)
-		quest = new_quest(keeper, file->path, view);
+		quest = new_quest(keeper, file_path(file), view);
 	if (!quest)
 		return NULL;
 	memcpy(quest->key, key, sizeof(key));

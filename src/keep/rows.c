@@ -1,111 +1,79 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "keep/rows.h"
 #include "keep/name.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SLOTS_MIN 64
 
-/* A fingerprint is as good as random. */
-static size_t slot_of(const struct keep_rows *rows, const uint8_t *fingerprint)
+static const struct keep_side nothing; /* at the side of most rows */
+
+_Static_assert(KEEP_STATES <= 4 && CLINCH_GOOD < 8, "they fit into the bits of a row");
+
+/* ---- a row ---- */
+
+struct keep_row *row_named(const uint8_t *fingerprint, const char *name)
 {
-	uint64_t start;
+	size_t size = offsetof(struct keep_row, name) + strlen(name) + 1;
+	struct keep_row *row = calloc(1, size < sizeof(*row) ? sizeof(*row) : size);
 
-	memcpy(&start, fingerprint, sizeof(start));
-	return (size_t)start & (rows->n_slots - 1);
-}
-
-static size_t find_slot(const struct keep_rows *rows, const uint8_t *fingerprint)
-{
-	size_t i = slot_of(rows, fingerprint);
-
-	while (rows->slot[i] && memcmp(rows->slot[i]->fingerprint, fingerprint, FINGERPRINT_LEN) != 0)
-		i = (i + 1) & (rows->n_slots - 1);
-	return i;
-}
-
-struct keep_row *rows_find(const struct keep_rows *rows, const uint8_t *fingerprint)
-{
-	return rows->n_slots ? rows->slot[find_slot(rows, fingerprint)] : NULL;
-}
-
-static bool grow(struct keep_rows *rows)
-{
-	struct keep_rows bigger = { .n_slots = rows->n_slots ? rows->n_slots * 2 : SLOTS_MIN, .n = rows->n };
-
-	bigger.slot = calloc(bigger.n_slots, sizeof(struct keep_row *));
-	if (!bigger.slot)
-		return false;
-	for (size_t i = 0; i < rows->n_slots; i++)
-		if (rows->slot[i])
-			bigger.slot[find_slot(&bigger, rows->slot[i]->fingerprint)] = rows->slot[i];
-	free(rows->slot);
-	*rows = bigger;
-	return true;
-}
-
-bool rows_add(struct keep_rows *rows, struct keep_row *row)
-{
-	if (rows->n + 1 > rows->n_slots / 4 * 3 && !grow(rows))
-		return false;
-	rows->slot[find_slot(rows, row->fingerprint)] = row;
-	rows->n++;
-	return true;
-}
-
-/* Those behind it move up, so that no search ends at the gap. */
-void rows_remove(struct keep_rows *rows, const struct keep_row *row)
-{
-	size_t mask = rows->n_slots - 1, gap = find_slot(rows, row->fingerprint);
-
-	for (size_t i = (gap + 1) & mask; rows->slot[i]; i = (i + 1) & mask) {
-		size_t home = slot_of(rows, rows->slot[i]->fingerprint);
-		if (((i - home) & mask) < ((i - gap) & mask))
-			continue;
-		rows->slot[gap] = rows->slot[i];
-		gap = i;
-	}
-	rows->slot[gap] = NULL;
-	rows->n--;
-}
-
-struct keep_row *rows_next(const struct keep_rows *rows, const struct keep_row *after)
-{
-	size_t i = after ? find_slot(rows, after->fingerprint) + 1 : 0;
-
-	while (i < rows->n_slots && !rows->slot[i])
-		i++;
-	return i < rows->n_slots ? rows->slot[i] : NULL;
-}
-
-void rows_done(struct keep_rows *rows)
-{
-	for (size_t i = 0; i < rows->n_slots; i++)
-		row_free(rows->slot[i]);
-	free(rows->slot);
-	*rows = (struct keep_rows){ 0 };
+	if (!row)
+		return NULL;
+	memcpy(row->fingerprint, fingerprint, FINGERPRINT_LEN);
+	memcpy(row->name, name, strlen(name) + 1);
+	row->side = &nothing;
+	row->life_told = 100;
+	row->next_try_ms = INT64_MAX;
+	return row;
 }
 
 struct keep_row *row_new(const clinch_subject_t *subject)
 {
-	struct keep_row *row = calloc(1, sizeof(*row));
 	char name[NAME_TEXT_SIZE];
+	struct keep_row *row =
+		row_named(subject->fingerprint, name_of_certificate(name, &subject->view, subject->fingerprint));
 
 	if (!row)
 		return NULL;
-	memcpy(row->fingerprint, subject->fingerprint, FINGERPRINT_LEN);
-	row->name = strdup(name_of_certificate(name, &subject->view, subject->fingerprint));
 	row->issuer = issuer_ref(subject->issuer);
 	row->not_after = subject->view.not_after;
 	row->is_ca = subject->is_ca;
 	row->must_staple = subject->must_staple;
-	row->key_type = (uint8_t)name_key_type(&subject->view);
-	row->life_told = 100;
-	row->next_try_ms = INT64_MAX;
-	if (row->name)
-		return row;
-	row_free(row);
-	return NULL;
+	row->key_type = (uint8_t)name_key_type(&subject->view) & 7;
+	return row;
+}
+
+struct keep_side *row_side(struct keep_row *row)
+{
+	if (row->side == &nothing) {
+		struct keep_side *side = calloc(1, sizeof(*side));
+		if (!side)
+			return NULL;
+		side->row = row;
+		row->side = side;
+	}
+	return (struct keep_side *)row->side;
+}
+
+static void drop_side(struct keep_row *row)
+{
+	if (row->side != &nothing)
+		free((struct keep_side *)row->side);
+	row->side = &nothing;
+}
+
+bool row_is_fetching(const struct keep_row *row)
+{
+	return row->side->item.lane;
+}
+
+void row_tidy(struct keep_row *row)
+{
+	const struct keep_side *side = row->side;
+
+	if (!side->item.lane && !side->subject && !side->held && !side->trouble && !side->revoked_at)
+		drop_side(row);
 }
 
 void row_free(struct keep_row *row)
@@ -113,11 +81,71 @@ void row_free(struct keep_row *row)
 	if (!row)
 		return;
 	issuer_unref(row->issuer);
-	clinch_subject_unref(row->subject);
-	clinch_response_unref(row->held);
-	free(row->name);
-	free(row->trouble);
+	clinch_subject_unref(row->side->subject);
+	clinch_response_unref(row->side->held);
+	free(row->side->trouble);
+	drop_side(row);
 	free(row);
+}
+
+static uint32_t short_time(int64_t at)
+{
+	return at <= 0 ? 0 : at >= UINT32_MAX ? UINT32_MAX : (uint32_t)at;
+}
+
+struct schedule_life row_life(const struct keep_row *row)
+{
+	return (struct schedule_life){ row->this_update, row->fresh_until };
+}
+
+void row_set_life(struct keep_row *row, const struct clinch_verdict *verdict)
+{
+	row->this_update = short_time(verdict->this_update);
+	row->fresh_until = short_time(verdict->fresh_until);
+	row->next_update = short_time(verdict->next_update);
+}
+
+/* ---- the table ---- */
+
+/* A fingerprint is as good as random. */
+uint64_t row_hash(const uint8_t *fingerprint)
+{
+	uint64_t start;
+
+	memcpy(&start, fingerprint, sizeof(start));
+	return start;
+}
+
+static uint64_t hash(const void *entry)
+{
+	const struct keep_row *row = entry;
+
+	return row_hash(row->fingerprint);
+}
+
+static bool is(const void *entry, const void *fingerprint)
+{
+	const struct keep_row *row = entry;
+
+	return memcmp(row->fingerprint, fingerprint, FINGERPRINT_LEN) == 0;
+}
+
+struct keep_table rows_empty(void)
+{
+	return (struct keep_table){ .hash = hash };
+}
+
+struct keep_row *rows_find(const struct keep_table *rows, const uint8_t *fingerprint)
+{
+	return table_find(rows, row_hash(fingerprint), is, fingerprint);
+}
+
+void rows_done(struct keep_table *rows)
+{
+	for (size_t i = 0; i < rows->n_slots; i++)
+		if (rows->slot[i])
+			row_free(rows->slot[i]);
+	table_done(rows);
 }
 
 /* ---- the heap ---- */

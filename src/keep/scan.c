@@ -7,13 +7,14 @@
 #include "keep/inside.h"
 #include "keep/paths.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define QUIET_MS 100 /* a certificate and its chain are written one after the other */
 #define QUIET_MAX_MS 1000
 #define LOAD_FACTOR 20 /* scans take one twentieth of the time at most */
 #define SLICE_MS 20
-#define ABSENT_MS 2000 /* a file that is removed and written anew was never gone */
+#define ABSENT_S 2 /* a file that is removed and written anew was never gone */
 #define RESCAN_MS 600000
 
 /* ---- the table of files ---- */
@@ -25,55 +26,60 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
 	return hash;
 }
 
-static struct keep_file **bucket_of(const struct keep_files *files, const char *path)
+const char *file_path(const struct keep_file *file)
 {
-	uint64_t hash = hash_bytes(UINT64_C(14695981039346656037), path, strlen(path));
-
-	return &files->bucket[hash & (files->n_buckets - 1)];
+	return (const char *)&file->place[file->n_places];
 }
 
-static bool grow(struct keep_files *files)
+struct keep_file *place_file(const struct keep_place *place)
 {
-	struct keep_files bigger = { .n_buckets = files->n_buckets ? 2 * files->n_buckets : 64, .n = files->n };
-	struct keep_file *next;
-
-	bigger.bucket = calloc(bigger.n_buckets, sizeof(struct keep_file *));
-	if (!bigger.bucket)
-		return false;
-	for (size_t i = 0; i < files->n_buckets; i++)
-		for (struct keep_file *file = files->bucket[i]; file; file = next) {
-			struct keep_file **bucket = bucket_of(&bigger, file->path);
-			next = file->next;
-			file->next = *bucket;
-			*bucket = file;
-		}
-	free(files->bucket);
-	*files = bigger;
-	return true;
+	return (struct keep_file *)((uintptr_t)(place - place->index) - offsetof(struct keep_file, place));
 }
 
-static struct keep_file *find_or_add(struct keep_files *files, const char *path)
+/* The last bytes too are to count in the high bits. */
+static uint64_t hash_path(const char *path)
 {
-	size_t len = strlen(path);
-	struct keep_file *file, **bucket;
+	return hash_bytes(UINT64_C(14695981039346656037), path, strlen(path)) * UINT64_C(0x9e3779b97f4a7c15);
+}
 
-	if (files->n >= files->n_buckets && !grow(files))
-		return NULL;
-	bucket = bucket_of(files, path);
-	for (file = *bucket; file; file = file->next)
-		if (strcmp(file->path, path) == 0)
-			return file;
-	file = calloc(1, sizeof(*file) + len + 1);
+static uint64_t hash_file(const void *entry)
+{
+	return hash_path(file_path(entry));
+}
+
+static bool is_at(const void *entry, const void *path)
+{
+	return strcmp(file_path(entry), path) == 0;
+}
+
+static struct keep_file *file_new(const char *path, uint16_t n_places)
+{
+	size_t len = strlen(path) + 1;
+	struct keep_file *file = calloc(1, sizeof(*file) + n_places * sizeof(file->place[0]) + len);
+
 	if (!file)
 		return NULL;
-	memcpy(file->path, path, len + 1);
-	file->next = *bucket;
-	*bucket = file;
-	files->n++;
+	file->n_places = n_places;
+	for (uint16_t i = 0; i < n_places; i++)
+		file->place[i].index = i;
+	memcpy(&file->place[n_places], path, len);
 	return file;
 }
 
-void places_drop(struct keeper *keeper, struct keep_file *file)
+static struct keep_file *find_or_add(struct keep_table *files, const char *path)
+{
+	struct keep_file *file = table_find(files, hash_path(path), is_at, path);
+
+	if (file)
+		return file;
+	file = file_new(path, 0);
+	if (file && table_add(files, file))
+		return file;
+	free(file);
+	return NULL;
+}
+
+static void drop_places(struct keeper *keeper, struct keep_file *file)
 {
 	for (unsigned i = 0; i < file->n_places; i++) {
 		struct keep_place *place = &file->place[i];
@@ -86,25 +92,27 @@ void places_drop(struct keeper *keeper, struct keep_file *file)
 		if (!place->row->places)
 			keeper->may_have_orphans = true;
 	}
-	free(file->place);
-	file->place = NULL;
-	file->n_places = 0;
+}
+
+struct keep_file *file_again(const struct keep_file *file, uint16_t n_places)
+{
+	struct keep_file *again = file_new(file_path(file), n_places);
+
+	if (!again)
+		return NULL;
+	*again = *file;
+	again->n_places = n_places;
+	return again;
+}
+
+void file_become(struct keeper *keeper, struct keep_file *old, struct keep_file *file)
+{
+	table_replace(&keeper->files, old, file);
+	drop_places(keeper, old);
+	free(old);
 }
 
 /* ---- one scan ---- */
-
-static void add_work(struct keeper *keeper, struct keep_file *file)
-{
-	if (file->in_work)
-		return;
-	file->in_work = true;
-	file->next_work = NULL;
-	if (keeper->last_work)
-		keeper->last_work->next_work = file;
-	else
-		keeper->first_work = file;
-	keeper->last_work = file;
-}
 
 static void on_dir(const char *path, void *user)
 {
@@ -142,17 +150,23 @@ static uint64_t identity(const struct stat *st)
 	return hash_bytes(UINT64_C(14695981039346656037), parts, sizeof(parts)) | 1;
 }
 
+/* Never 0. */
+static uint32_t mono_s(const struct keeper *keeper)
+{
+	return (uint32_t)(keeper_mono_ms(keeper) / 1000) + 1;
+}
+
 static void note_absence(struct keeper *keeper, struct keep_file *file, int error)
 {
 	if (error != ENOENT && error != ENOTDIR) {
-		add_work(keeper, file); /* reading it will say why not */
+		file->in_work = true; /* reading it will say why not */
 		return;
 	}
-	if (file->absent_since_ms)
+	if (file->absent_since_s)
 		return;
-	file->absent_since_ms = keeper_mono_ms(keeper);
+	file->absent_since_s = mono_s(keeper);
 	if (file->n_places == 0)
-		tell_notice(keeper, KEEP_WARNING, NULL, file->path, "there is no such file yet; it is waited for");
+		tell_notice(keeper, KEEP_WARNING, NULL, file_path(file), "there is no such file yet; it is waited for");
 }
 
 /* It is watched before it is looked at, so that no change falls between. */
@@ -173,56 +187,58 @@ static void on_file(const char *path, void *user)
 		note_absence(keeper, file, errno);
 		return;
 	}
-	file->absent_since_ms = 0;
+	file->absent_since_s = 0;
 	if (file->seen == identity(&st) && !(file->is_bad && keeper->watch_all))
 		return;
 	if (file->seen != 0 && !keeper->watch_all)
 		watch(keeper, path);
 	file->seen = identity(&st);
-	add_work(keeper, file);
+	file->in_work = true;
 }
 
-static void drop_file(struct keeper *keeper, struct keep_file **at)
+static void drop_file(struct keeper *keeper, struct keep_file *file)
 {
-	struct keep_file *file = *at;
-
-	places_drop(keeper, file);
-	*at = file->next;
-	keeper->files.n--;
+	drop_places(keeper, file);
+	table_remove(&keeper->files, file);
 	free(file);
 }
 
-/* Of a file that no path means any more, or that has been away for a while. True: it is gone, and *at is the next. */
-static bool drop_if_absent(struct keeper *keeper, struct keep_file **at, int64_t now)
+/* It is named in full, and may come back. Where there is no memory, the next scan does it. */
+static void empty_file(struct keeper *keeper, struct keep_file *file)
 {
-	struct keep_file *file = *at;
+	struct keep_file *again = file->n_places ? file_again(file, 0) : NULL;
+
+	if (again)
+		file_become(keeper, file, again);
+}
+
+/* Of a file that no path means any more, or that has been away for a while. True: another one, or none, has its slot. */
+static bool drop_if_absent(struct keeper *keeper, struct keep_file *file, uint32_t now)
+{
 	bool is_meant = file->round == keeper->round;
 
-	if (!is_meant && !file->absent_since_ms)
-		file->absent_since_ms = now;
-	if (!file->absent_since_ms)
+	if (!is_meant && !file->absent_since_s)
+		file->absent_since_s = now;
+	if (!file->absent_since_s)
 		return false;
-	if (now - file->absent_since_ms < ABSENT_MS) {
+	if (now - file->absent_since_s <= ABSENT_S) {
 		keeper->has_absent |= file->n_places > 0;
 		return false;
 	}
 	if (!is_meant) {
-		drop_file(keeper, at);
+		drop_file(keeper, file);
 		return true;
 	}
-	places_drop(keeper, file); /* it is named in full, and may come back */
+	empty_file(keeper, file);
 	return false;
 }
 
 static void drop_absent(struct keeper *keeper)
 {
-	int64_t now = keeper_mono_ms(keeper);
-
 	keeper->has_absent = false;
-	for (size_t i = 0; i < keeper->files.n_buckets; i++)
-		for (struct keep_file **at = &keeper->files.bucket[i]; *at;)
-			if (!drop_if_absent(keeper, at, now))
-				at = &(*at)->next;
+	for (size_t i = 0; i < keeper->files.n_slots;)
+		if (!keeper->files.slot[i] || !drop_if_absent(keeper, keeper->files.slot[i], mono_s(keeper)))
+			i++;
 }
 
 static void drop_row(struct keeper *keeper, struct keep_row *row)
@@ -231,22 +247,20 @@ static void drop_row(struct keeper *keeper, struct keep_row *row)
 	attempts_forget(keeper, row);
 	holding_drop(keeper, row);
 	examine_forget(keeper, row);
-	rows_remove(&keeper->rows, row);
+	table_remove(&keeper->rows, row);
 	row_free(row);
 }
 
-/* Few go at a time, and the table must not change while it is walked: one walk finds some, the next goes on. */
 static void drop_orphans(struct keeper *keeper)
 {
-	struct keep_row *orphan[256], *row = NULL;
-	size_t n = 0;
-
-	while (n < sizeof(orphan) / sizeof(*orphan) && (row = rows_next(&keeper->rows, row)))
-		if (!row->places)
-			orphan[n++] = row;
-	for (size_t i = 0; i < n; i++)
-		drop_row(keeper, orphan[i]);
-	keeper->may_have_orphans = n == sizeof(orphan) / sizeof(*orphan);
+	keeper->may_have_orphans = false;
+	for (size_t i = 0; i < keeper->rows.n_slots;) {
+		struct keep_row *row = keeper->rows.slot[i];
+		if (row && !row->places)
+			drop_row(keeper, row); /* another one, or none, has its slot now */
+		else
+			i++;
+	}
 }
 
 static void on_scan(uv_timer_t *timer);
@@ -255,8 +269,8 @@ static void plan_next(struct keeper *keeper)
 {
 	int64_t now = keeper_mono_ms(keeper), next = keeper->full_due_ms;
 
-	if (keeper->has_absent && now + ABSENT_MS < next)
-		next = now + ABSENT_MS;
+	if (keeper->has_absent && now + (ABSENT_S + 1) * 1000 < next)
+		next = now + (ABSENT_S + 1) * 1000;
 	keeper_timer(keeper, TIMER_SCAN, next > now ? next - now : 0, on_scan);
 }
 
@@ -264,34 +278,37 @@ static void end_scan(struct keeper *keeper)
 {
 	uv_update_time(keeper->loop);
 	drop_absent(keeper);
-	while (keeper->may_have_orphans)
+	if (keeper->may_have_orphans)
 		drop_orphans(keeper);
 	keeper->scanning = false;
 	keeper->scanned = true;
+	keeper_trim(keeper);
 	plan_next(keeper);
 	if (keeper->scan_wanted)
 		scan_soon(keeper);
 	attempts_pulse(keeper);
 	keeper_check_ready(keeper);
+	sweep_tick(keeper);
 }
 
 static void on_slice(uv_timer_t *timer)
 {
 	struct keeper *keeper = timer->data;
 	uint64_t end = uv_hrtime() + SLICE_MS * UINT64_C(1000000);
-	struct keep_file *file;
 
-	while ((file = keeper->first_work) && uv_hrtime() < end) {
-		keeper->first_work = file->next_work;
-		if (!keeper->first_work)
-			keeper->last_work = NULL;
+	for (; keeper->work_at < keeper->files.n_slots; keeper->work_at++) {
+		struct keep_file *file = keeper->files.slot[keeper->work_at];
+		if (!file || !file->in_work)
+			continue;
+		if (uv_hrtime() >= end) {
+			keeper_timer(keeper, TIMER_SLICE, 0, on_slice);
+			return;
+		}
 		file->in_work = false;
 		examine_file(keeper, file);
+		keeper->work_since_trim++;
 	}
-	if (keeper->first_work)
-		keeper_timer(keeper, TIMER_SLICE, 0, on_slice);
-	else
-		end_scan(keeper);
+	end_scan(keeper);
 }
 
 static void expand(struct keeper *keeper)
@@ -309,10 +326,9 @@ static void expand(struct keeper *keeper)
 /* So that it is read again: all, or what lacks an issuer. */
 static void forget_content(struct keeper *keeper, bool all)
 {
-	for (size_t i = 0; i < keeper->files.n_buckets; i++)
-		for (struct keep_file *file = keeper->files.bucket[i]; file; file = file->next)
-			if (all || file->wants_issuer)
-				file->seen = 0;
+	for (struct keep_file *file = NULL; (file = table_next(&keeper->files, file));)
+		if (all || file->wants_issuer)
+			file->seen = 0;
 }
 
 /* A file that lacks an issuer is read again when there are more of them than there were. */
@@ -339,6 +355,7 @@ static void on_scan(uv_timer_t *timer)
 	keeper->scan_wanted = false;
 	keeper->first_news_ms = 0;
 	keeper->round++;
+	keeper->work_at = 0;
 	look_for_issuers(keeper);
 	keeper->watch_all = keeper_mono_ms(keeper) >= keeper->full_due_ms;
 	if (keeper->watch_all)
@@ -403,6 +420,7 @@ static void open_watches(struct keeper *keeper)
 
 void scan_open(struct keeper *keeper)
 {
+	keeper->files.hash = hash_file;
 	open_watches(keeper);
 	keeper_timer(keeper, TIMER_SCAN, 0, on_scan);
 }
@@ -410,11 +428,10 @@ void scan_open(struct keeper *keeper)
 /* At once as far as paths go, so that no file is left with an entry of the old configuration. */
 void scan_restart(struct keeper *keeper)
 {
-	for (size_t i = 0; i < keeper->files.n_buckets; i++)
-		for (struct keep_file *file = keeper->files.bucket[i]; file; file = file->next) {
-			file->source = NO_SOURCE;
-			file->seen = 0;
-		}
+	for (struct keep_file *file = NULL; (file = table_next(&keeper->files, file));) {
+		file->source = NO_SOURCE;
+		file->seen = 0;
+	}
 	open_watches(keeper);
 	keeper->scanning = false;
 	on_scan(&keeper->timer[TIMER_SCAN]);
@@ -428,8 +445,7 @@ void scan_close(struct keeper *keeper)
 
 void scan_done(struct keeper *keeper)
 {
-	for (size_t i = 0; i < keeper->files.n_buckets; i++)
-		while (keeper->files.bucket[i])
-			drop_file(keeper, &keeper->files.bucket[i]);
-	free(keeper->files.bucket);
+	for (size_t i = 0; i < keeper->files.n_slots; i++)
+		free(keeper->files.slot[i]);
+	table_done(&keeper->files);
 }

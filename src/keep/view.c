@@ -38,7 +38,7 @@ static int64_t next_try(const struct keeper *keeper, const struct keep_row *row)
 {
 	int64_t wait = row->next_try_ms - keeper_mono_ms(keeper);
 
-	if (row->fetch || wait <= 0)
+	if (row_is_fetching(row) || wait <= 0)
 		return 0;
 	return row->next_try_ms == INT64_MAX ? INT64_MAX : keeper_now() + wait / 1000;
 }
@@ -51,7 +51,7 @@ void keep_row_view(const struct keeper *keeper, const struct keep_row *row, stru
 	*out = (struct keep_view){
 		.fingerprint = row->fingerprint,
 		.name = row->name,
-		.path = row->places ? row->places->file->path : "",
+		.path = row->places ? file_path(place_file(row->places)) : "",
 		.place = row->places ? row->places->at : 0,
 		.key_type = name_key_type_text(row->key_type),
 		.is_ca = row->is_ca,
@@ -59,16 +59,16 @@ void keep_row_view(const struct keeper *keeper, const struct keep_row *row, stru
 		.drop_revoked = source && source->drop_revoked,
 		.state = row->state,
 		.not_after = row->not_after,
-		.this_update = holds ? row->life.this_update : 0,
+		.this_update = holds ? row->this_update : 0,
 		.next_update = holds ? row->next_update : 0,
-		.fresh_until = holds ? row->life.fresh_until : 0,
-		.revoked_at = holds ? row->revoked_at : 0,
+		.fresh_until = holds ? row->fresh_until : 0,
+		.revoked_at = holds ? row->side->revoked_at : 0,
 		.in_store = holds && !row->unsaved,
-		.fetching = row->fetch,
+		.fetching = row_is_fetching(row),
 		.next_try = next_try(keeper, row),
 		.failures = row->failures,
 		.latency_ms = row->latency_ms,
-		.trouble = row->failures ? row->trouble : NULL,
+		.trouble = row->failures ? row->side->trouble : NULL,
 	};
 }
 
@@ -78,7 +78,7 @@ const char *keep_row_path(const struct keep_row *row, unsigned i)
 
 	while (place && i-- > 0)
 		place = place->next;
-	return place ? place->file->path : NULL;
+	return place ? file_path(place_file(place)) : NULL;
 }
 
 bool keep_view_is_stapled(const struct keep_view *view, int64_t now)
@@ -94,7 +94,7 @@ bool keep_view_is_stapled(const struct keep_view *view, int64_t now)
 
 const struct keep_row *keeper_next(const struct keeper *keeper, const struct keep_row *after)
 {
-	return rows_next(&keeper->rows, after);
+	return table_next(&keeper->rows, after);
 }
 
 const struct keep_row *keeper_find(const struct keeper *keeper, const uint8_t *fingerprint)
@@ -119,7 +119,7 @@ static bool is_meant(const struct keep_row *row, const char *text)
 	if (strcasecmp(row->name, text) == 0 || begins_with_digits(row, text))
 		return true;
 	for (const struct keep_place *place = row->places; place; place = place->next)
-		if (strcmp(place->file->path, text) == 0)
+		if (strcmp(file_path(place_file(place)), text) == 0)
 			return true;
 	return false;
 }
@@ -128,7 +128,7 @@ const struct keep_row *keeper_match(const struct keeper *keeper, const char *tex
 {
 	const struct keep_row *row = after;
 
-	while ((row = rows_next(&keeper->rows, row)))
+	while ((row = table_next(&keeper->rows, row)))
 		if (is_meant(row, text))
 			break;
 	return row;
@@ -149,8 +149,8 @@ clinch_response_t *keeper_response(const struct keeper *keeper, const struct kee
 
 	if (row->state == KEEP_MISSING || examine_subject(row, &subject, NULL) < 0)
 		return NULL;
-	if (row->held) {
-		gnutls_datum_t der = clinch_response_der(row->held);
+	if (row->side->held) {
+		gnutls_datum_t der = clinch_response_der(row->side->held);
 		clinch_verify(&response, &verdict, &der, subject, now, &keeper->policy);
 	} else if (store_load(keeper->store, subject, now, &keeper->policy, &response, &verdict, NULL) < 0) {
 		return NULL;
@@ -162,8 +162,8 @@ static void count_row(struct keep_totals *out, const struct keep_row *row)
 {
 	out->by_state[row->state]++;
 	out->failing += row->failures > 0;
-	if (row->state != KEEP_MISSING && (!out->soonest_expiry || row->life.fresh_until < out->soonest_expiry))
-		out->soonest_expiry = row->life.fresh_until;
+	if (row->state != KEEP_MISSING && (!out->soonest_expiry || row->fresh_until < out->soonest_expiry))
+		out->soonest_expiry = row->fresh_until;
 }
 
 void keeper_totals(const struct keeper *keeper, struct keep_totals *out)
@@ -175,12 +175,11 @@ void keeper_totals(const struct keeper *keeper, struct keep_totals *out)
 		.files = keeper->files.n,
 		.store_works = keeper->store_works,
 	};
-	for (const struct keep_row *row = NULL; (row = rows_next(&keeper->rows, row));)
+	for (const struct keep_row *row = NULL; (row = table_next(&keeper->rows, row));)
 		count_row(out, row);
-	for (size_t i = 0; i < keeper->files.n_buckets; i++)
-		for (const struct keep_file *file = keeper->files.bucket[i]; file; file = file->next) {
-			out->bad_files += file->is_bad || file->absent_since_ms;
-			out->without_issuer += file->wants_issuer;
-			out->without_url += file->without_url;
-		}
+	for (const struct keep_file *file = NULL; (file = table_next(&keeper->files, file));) {
+		out->bad_files += file->is_bad || file->absent_since_s;
+		out->without_issuer += file->wants_issuer;
+		out->without_url += file->without_url;
+	}
 }

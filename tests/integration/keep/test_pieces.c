@@ -269,65 +269,113 @@ static void links_in_a_circle_end(void **state)
 
 /* ---- rows ---- */
 
-static struct keep_row *row_with(uint32_t number, uint32_t slot)
+/* The nearer the slots, the more often a search has others in its way. */
+static struct keep_row *row_with(uint32_t number, uint64_t hash)
 {
-	struct keep_row *row = calloc(1, sizeof(*row));
+	uint8_t fingerprint[FINGERPRINT_LEN] = { 0 };
+	struct keep_row *row;
 
+	memcpy(fingerprint, &hash, sizeof(hash));
+	memcpy(fingerprint + 16, &number, sizeof(number));
+	row = row_named(fingerprint, "row");
 	assert_non_null(row);
-	memcpy(row->fingerprint, &slot, sizeof(slot)); /* where it would like to stand */
-	memcpy(row->fingerprint + 16, &number, sizeof(number));
 	return row;
 }
 
 #define MANY 5000
 
-/* Few slots for many rows, so that each search has others in its way. */
 static void rows_are_found_after_others_were_removed(void **state)
 {
 	static struct keep_row *row[MANY];
-	struct keep_rows rows = { 0 };
+	struct keep_table rows = rows_empty();
 	size_t n = 0;
 
 	(void)state;
 	for (uint32_t i = 0; i < MANY; i++) {
-		row[i] = row_with(i, i % 97 * 60);
-		assert_true(rows_add(&rows, row[i]));
+		row[i] = row_with(i, (uint64_t)(i % 97 * 60) << 51);
+		assert_true(table_add(&rows, row[i]));
 	}
 	for (uint32_t i = 0; i < MANY; i += 3)
-		rows_remove(&rows, row[i]);
+		table_remove(&rows, row[i]);
 	for (uint32_t i = 0; i < MANY; i++)
 		assert_ptr_equal(rows_find(&rows, row[i]->fingerprint), i % 3 ? row[i] : NULL);
-	for (const struct keep_row *at = NULL; (at = rows_next(&rows, at));)
+	for (const struct keep_row *at = NULL; (at = table_next(&rows, at));)
 		n++;
 	assert_int_equal(n, MANY - (MANY + 2) / 3);
 	assert_int_equal(rows.n, n);
-	for (uint32_t i = 0; i < MANY; i += 3)
+	for (uint32_t i = 0; i < MANY; i++)
 		row_free(row[i]);
-	rows_done(&rows);
+	table_done(&rows);
 }
 
 static void an_empty_table_has_nothing(void **state)
 {
-	struct keep_rows rows = { 0 };
+	struct keep_table rows = rows_empty();
 	uint8_t fingerprint[FINGERPRINT_LEN] = { 0 };
 
 	(void)state;
 	assert_null(rows_find(&rows, fingerprint));
-	assert_null(rows_next(&rows, NULL));
+	assert_null(table_next(&rows, NULL));
+	assert_null(table_next_between(&rows, 0, UINT64_MAX, NULL));
 	rows_done(&rows);
+}
+
+/* Rows that stand behind the last slot, at the front, among them. `met` counts for each row how often it was met. */
+static void meet_all_between(struct keep_table *rows, uint64_t first, uint64_t last, uint8_t met[MANY])
+{
+	for (struct keep_row *row = NULL; (row = table_next_between(rows, first, last, row));) {
+		uint32_t number;
+
+		memcpy(&number, row->fingerprint + 16, sizeof(number));
+		assert_true(row_hash(row->fingerprint) >= first && row_hash(row->fingerprint) <= last);
+		met[number]++;
+	}
+}
+
+static void a_table_is_walked_in_parts_while_it_grows_and_shrinks(void **state)
+{
+	static struct keep_row *row[MANY];
+	static uint8_t met[MANY];
+	struct keep_table rows = rows_empty();
+	uint64_t random = 1, part = UINT64_MAX / 16;
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++) {
+		random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+		row[i] = row_with(i, i % 2 ? random : ~(random >> 40)); /* half of them crowd at the end */
+	}
+	for (uint32_t i = 0; i < MANY / 2; i++)
+		assert_true(table_add(&rows, row[i]));
+	for (unsigned i = 0; i < 16; i++) {
+		meet_all_between(&rows, i * part + (i > 0), i == 15 ? UINT64_MAX : (i + 1) * part, met);
+		for (uint32_t j = 0; j < 100; j++) {
+			assert_true(table_add(&rows, row[MANY / 2 + i * 100 + j]));
+			table_remove(&rows, row[i * 100 + j]);
+		}
+	}
+	for (uint32_t i = 0; i < MANY; i++) {
+		if (i >= 1600 && i < MANY / 2)
+			assert_int_equal(met[i], 1); /* there all the time */
+		else
+			assert_true(met[i] <= 1);
+		row_free(row[i]);
+	}
+	table_done(&rows);
 }
 
 /* Against a plain search for the smallest, through inserting, moving and removing. */
 static void the_heap_gives_the_earliest(void **state)
 {
-	static struct keep_row row[1000];
+	static struct keep_row *row[1000];
 	struct keep_heap heap = { 0 };
 	uint32_t random = 12345;
 
 	(void)state;
 	assert_true(heap_make_room(&heap, 1000));
+	for (uint32_t i = 0; i < 1000; i++)
+		row[i] = row_with(i, i);
 	for (int step = 0; step < 20000; step++) {
-		struct keep_row *at = &row[(random = random * 1664525 + 1013904223) >> 16 & 0xffff ? random % 1000 : 0];
+		struct keep_row *at = row[(random = random * 1664525 + 1013904223) >> 16 & 0xffff ? random % 1000 : 0];
 		const struct keep_row *smallest = NULL;
 		if (step % 5 == 4) {
 			heap_remove(&heap, at);
@@ -338,10 +386,12 @@ static void the_heap_gives_the_earliest(void **state)
 		if (step % 100)
 			continue;
 		for (int i = 0; i < 1000; i++)
-			if (row[i].heap_at && (!smallest || row[i].due_ms < smallest->due_ms))
-				smallest = &row[i];
+			if (row[i]->heap_at && (!smallest || row[i]->due_ms < smallest->due_ms))
+				smallest = row[i];
 		assert_int_equal(heap_first(&heap) ? heap_first(&heap)->due_ms : -1, smallest ? smallest->due_ms : -1);
 	}
+	for (uint32_t i = 0; i < 1000; i++)
+		row_free(row[i]);
 	free(heap.at);
 }
 
@@ -366,6 +416,7 @@ int main(void)
 		AT_HOME(links_in_a_circle_end),
 		cmocka_unit_test(rows_are_found_after_others_were_removed),
 		cmocka_unit_test(an_empty_table_has_nothing),
+		cmocka_unit_test(a_table_is_walked_in_parts_while_it_grows_and_shrinks),
 		cmocka_unit_test(the_heap_gives_the_earliest),
 	};
 

@@ -43,7 +43,7 @@ static void on_event(const struct keep_event *event, void *user)
 static int set_up(void **state)
 {
 	(void)state;
-	keeper = (struct keeper){ .scanned = true };
+	keeper = (struct keeper){ .scanned = true, .rows = rows_empty() };
 	keeper.conf = &keeper.own_conf;
 	keeper.own_conf.store = dir;
 	keeper_listen(&keeper, on_event, NULL);
@@ -83,11 +83,13 @@ static void pass(int64_t seconds)
 
 static void claim(uint8_t byte)
 {
-	struct keep_row *row = calloc(1, sizeof(*row));
+	uint8_t fingerprint[FINGERPRINT_LEN];
+	struct keep_row *row;
 
+	memset(fingerprint, byte, sizeof(fingerprint));
+	row = row_named(fingerprint, "row");
 	assert_non_null(row);
-	memset(row->fingerprint, byte, sizeof(row->fingerprint));
-	assert_true(rows_add(&keeper.rows, row));
+	assert_true(table_add(&keeper.rows, row));
 }
 
 static void disclaim(uint8_t byte)
@@ -97,7 +99,7 @@ static void disclaim(uint8_t byte)
 
 	memset(fingerprint, byte, sizeof(fingerprint));
 	row = rows_find(&keeper.rows, fingerprint);
-	rows_remove(&keeper.rows, row);
+	table_remove(&keeper.rows, row);
 	row_free(row);
 }
 
