@@ -396,7 +396,8 @@ static int run(struct server *server, struct clinch_error *err)
 static int bind_and_load(struct server *server, struct clinch_error *err)
 {
 	const struct serve_hooks *hooks = server->hooks;
-	int code = sockets_bind(&server->sockets, server->now.conf, count_threads(server->now.conf), err);
+	int code = sockets_bind(&server->sockets, server->now.conf->listen, server->now.conf->n_listen,
+				count_threads(server->now.conf), err);
 
 	if (code < 0)
 		return code;

@@ -3,8 +3,8 @@
 #ifndef SERVE_SERVER_H
 #define SERVE_SERVER_H
 
+#include "daemon/sockets.h"
 #include "serve/keeper.h"
-#include "serve/sockets.h"
 #include "serve/worker.h"
 
 struct candidate {                     /* a configuration and what was made of it */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "serve/sockets.h"
+#include "daemon/sockets.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "daemon/endpoint.h"
@@ -57,23 +57,23 @@ static int bind_address(struct sockets *sockets, size_t i, struct endpoint addre
 	return sockets->bound[i] ? 0 : error_set(err, CLINCH_E_MEMORY, "no memory for the listening sockets");
 }
 
-int sockets_bind(struct sockets *out, const struct serve_conf *conf, unsigned threads, struct clinch_error *err)
+int sockets_bind(struct sockets *out, const char *const *listen_at, size_t n, unsigned threads, struct clinch_error *err)
 {
-	size_t total = threads * conf->n_listen;
+	size_t total = threads * n;
 	struct endpoint address;
 	int code = 0;
 
-	*out = (struct sockets){ .n = conf->n_listen, .threads = threads };
+	*out = (struct sockets){ .n = n, .threads = threads };
 	out->fd = malloc(total * sizeof(*out->fd));
-	out->bound = calloc(conf->n_listen, sizeof(*out->bound));
+	out->bound = calloc(n, sizeof(*out->bound));
 	if (!out->fd || !out->bound)
 		code = error_set(err, CLINCH_E_MEMORY, "no memory for the listening sockets");
 	for (size_t i = 0; out->fd && i < total; i++)
 		out->fd[i] = -1;
-	for (size_t i = 0; i < conf->n_listen && code == 0; i++) {
-		code = endpoint_parse(&address, conf->listen[i], false, "listen", err);
+	for (size_t i = 0; i < n && code == 0; i++) {
+		code = endpoint_parse(&address, listen_at[i], false, "listen", err);
 		if (code == 0)
-			code = bind_address(out, i, address, conf->listen[i], err);
+			code = bind_address(out, i, address, listen_at[i], err);
 	}
 	return code;
 }
