@@ -319,6 +319,11 @@ int ocsp_signer_check(const struct ocsp_signer *signer, int64_t now, struct clin
 	return 0;
 }
 
+int64_t ocsp_signer_not_before(const struct ocsp_signer *signer)
+{
+	return signer->cert.view.not_before;
+}
+
 int64_t ocsp_signer_not_after(const struct ocsp_signer *signer)
 {
 	return signer->cert.view.not_after;
@@ -337,4 +342,14 @@ bool ocsp_signer_has_nocheck(const struct ocsp_signer *signer)
 const uint8_t *ocsp_signer_fingerprint(const struct ocsp_signer *signer)
 {
 	return signer->fingerprint;
+}
+
+gnutls_datum_t ocsp_signer_cert(const struct ocsp_signer *signer)
+{
+	return (gnutls_datum_t){ (uint8_t *)signer->cert.view.whole.at, (unsigned)der_len(signer->cert.view.whole) };
+}
+
+struct issuer *ocsp_signer_ca(const struct ocsp_signer *signer)
+{
+	return signer->ca;
 }

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "respond/authority.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "der/oid.h"
+#include "ocsp/describe.h"
+#include "tls/counted.h"
+#include "x509/chain.h"
+#include "x509/private_key.h"
+#include <stdio.h>
+#include <string.h>
+
+/* The signer with the key as it was opened last. */
+struct opened {
+	struct counted counted;
+	struct ocsp_signer *signer;
+};
+
+struct authority_signer {
+	struct counted_slot slot; /* struct opened */
+	signer_id id;
+	int64_t not_before, not_after;
+	unsigned options;
+	char *name;                  /* for messages */
+	char *token, *password_file; /* token: its URL; NULL: the key is of a file and cannot be lost */
+	_Atomic int64_t tried_at;    /* when the token was last looked for */
+};
+
+struct load {
+	struct authority *authority;
+	const struct authority_conf *conf;
+	int64_t now;
+	void (*warn)(const char *sentence, void *user);
+	void *user;
+};
+
+/* ---- one signer ---- */
+
+static void destroy_opened(struct counted *counted)
+{
+	struct opened *opened = (struct opened *)counted;
+
+	ocsp_signer_unref(opened->signer);
+	free(opened);
+}
+
+static int publish(struct authority_signer *signer, struct ocsp_signer *with, struct clinch_error *err)
+{
+	struct opened *opened = calloc(1, sizeof(*opened));
+
+	if (!opened) {
+		ocsp_signer_unref(with);
+		return error_set(err, CLINCH_E_MEMORY, "no memory for a signer");
+	}
+	counted_init(&opened->counted, destroy_opened);
+	opened->signer = with;
+	counted_publish(&signer->slot, &opened->counted);
+	return 0;
+}
+
+static struct opened *take(struct authority_signer *signer)
+{
+	return (struct opened *)counted_take(&signer->slot);
+}
+
+/* The sentence of `code`, with the name of what it is about in front. */
+static int about(struct clinch_error *err, int code, const char *name)
+{
+	if (!err)
+		return code;
+	const struct clinch_error cause = *err;
+	error_set(err, code, "%s: %s", name, cause.text);
+	err->gnutls = cause.gnutls;
+	err->sys_errno = cause.sys_errno;
+	return code;
+}
+
+static int open_signer(struct ocsp_signer **out, const struct authority_signer *signer, const gnutls_datum_t *cert,
+		       struct issuer *ca, const char *key_name, struct clinch_error *err)
+{
+	gnutls_privkey_t key = NULL;
+	int code = private_key_load(&key, key_name, signer->password_file, err);
+
+	if (code < 0)
+		return code; /* whose sentence names the key */
+	code = ocsp_signer_new(out, cert, ca, key, signer->options, err);
+	return code < 0 ? about(err, code, signer->name) : 0;
+}
+
+/* "ocsp.pem with the key ocsp.key"; of a URL no attribute of its query, where a PIN may stand. */
+static char *name_signer(const struct signer_conf *conf)
+{
+	size_t key_len = private_key_is_url(conf->key) ? strcspn(conf->key, "?") : strlen(conf->key);
+	char *name = NULL;
+
+	return asprintf(&name, "%s with the key %.*s", conf->cert, (int)key_len, conf->key) < 0 ? NULL : name;
+}
+
+static bool copy_names(struct authority_signer *signer, const struct signer_conf *conf)
+{
+	signer->name = name_signer(conf);
+	signer->token = private_key_is_url(conf->key) ? strdup(conf->key) : NULL;
+	signer->password_file = conf->password_file ? strdup(conf->password_file) : NULL;
+	return signer->name && !signer->token == !private_key_is_url(conf->key) &&
+	       !signer->password_file == !conf->password_file;
+}
+
+static signer_id id_of(const struct ocsp_signer *signer)
+{
+	signer_id id;
+
+	memcpy(&id, ocsp_signer_fingerprint(signer), sizeof(id));
+	return id ? id : 1;
+}
+
+static int load_signer(struct authority_signer *signer, const struct signer_conf *conf, const struct load *load,
+		       struct clinch_error *err)
+{
+	auto_chain chain = { .n = 0 };
+	struct ocsp_signer *opened;
+	int code = chain_read(&chain, conf->cert, err);
+
+	if (code < 0)
+		return code;
+	if (!copy_names(signer, conf))
+		return error_set(err, CLINCH_E_MEMORY, "no memory for a signer");
+	signer->options = (conf->pss ? OCSP_SIGNER_PSS : 0u) | (load->conf->by_name ? OCSP_SIGNER_BY_NAME : 0u);
+	code = open_signer(&opened, signer, &chain.cert[0], load->authority->issuer, conf->key, err);
+	if (code < 0)
+		return code;
+	signer->id = id_of(opened);
+	signer->not_before = ocsp_signer_not_before(opened);
+	signer->not_after = ocsp_signer_not_after(opened);
+	return publish(signer, opened, err);
+}
+
+static bool is_valid(const struct authority_signer *signer, int64_t now)
+{
+	return now >= signer->not_before && now <= signer->not_after;
+}
+
+static void drop_signer(struct authority_signer *signer)
+{
+	counted_publish(&signer->slot, NULL);
+	free(signer->name);
+	free(signer->token);
+	free(signer->password_file);
+}
+
+/* ---- loading ---- */
+
+static void warn(const struct load *load, const char *name, const char *what)
+{
+	char sentence[400];
+
+	if (!load->warn)
+		return;
+	snprintf(sentence, sizeof(sentence), "%s: %s", name, what);
+	load->warn(sentence, load->user);
+}
+
+static void warn_of_signer(const struct load *load, struct authority_signer *signer)
+{
+	struct opened *opened = take(signer);
+	struct clinch_error err = { 0 };
+
+	if (ocsp_signer_check(opened->signer, load->now, &err) < 0)
+		warn(load, signer->name, err.text);
+	if (ocsp_signer_is_delegate(opened->signer) && !ocsp_signer_has_nocheck(opened->signer))
+		warn(load, signer->name,
+		     "the signer has no id-pkix-ocsp-nocheck: some clients would ask for its own status");
+	counted_unref(&opened->counted);
+}
+
+/* At least one must be able to sign now; the others may come later, or be left over. */
+static int check_validity(const struct load *load, struct clinch_error *err)
+{
+	struct authority *authority = load->authority;
+	struct opened *first = take(&authority->signer[0]);
+	int code = authority_signs_until(authority, load->now) == INT64_MIN
+			   ? ocsp_signer_check(first->signer, load->now, err)
+			   : 0;
+
+	counted_unref(&first->counted);
+	if (code < 0)
+		return about(err, code, authority->signer[0].name);
+	for (size_t i = 0; i < authority->n_signers; i++)
+		warn_of_signer(load, &authority->signer[i]);
+	return 0;
+}
+
+static int load_signers(const struct load *load, struct clinch_error *err)
+{
+	struct authority *authority = load->authority;
+	const struct authority_conf *conf = load->conf;
+
+	if (conf->n_signers < 1 || conf->n_signers > AUTHORITY_SIGNERS_MAX)
+		return error_set(err, CLINCH_E_ARGUMENT, "%s: a CA has 1 to %d signers", conf->ca, AUTHORITY_SIGNERS_MAX);
+	authority->signer = calloc(conf->n_signers, sizeof(*authority->signer));
+	if (!authority->signer)
+		return error_set(err, CLINCH_E_MEMORY, "no memory for a signer");
+	for (; authority->n_signers < conf->n_signers; authority->n_signers++) {
+		struct authority_signer *signer = &authority->signer[authority->n_signers];
+		int code = load_signer(signer, &conf->signers[authority->n_signers], load, err);
+		if (code < 0) {
+			drop_signer(signer);
+			return code;
+		}
+	}
+	return check_validity(load, err);
+}
+
+/* A root of before version 3 has no extension that could say that it is one. */
+static bool is_ca(const struct cert_view *view)
+{
+	return cert_view_is_ca(view) || (der_at_end(&view->extensions) && cert_view_self_issued(view));
+}
+
+static int load_ca(const struct load *load, struct clinch_error *err)
+{
+	auto_chain chain = { .n = 0 };
+	struct authority *authority = load->authority;
+	const char *path = load->conf->ca;
+	char text[TIME_TEXT_SIZE], sentence[100];
+	int code = chain_read(&chain, path, err);
+
+	if (code < 0)
+		return code;
+	code = issuer_new(&authority->issuer, &chain.cert[0], err);
+	if (code < 0)
+		return about(err, code, path);
+	const struct cert_view *view = &authority->issuer->view;
+	if (!is_ca(view))
+		return error_set(err, CLINCH_E_ARGUMENT, "%s: is not the certificate of a CA: its basicConstraints say so",
+				 path);
+	if (load->now > view->not_after) {
+		snprintf(sentence, sizeof(sentence), "the CA's certificate was valid until %s",
+			 time_format(text, view->not_after));
+		warn(load, path, sentence);
+	}
+	return 0;
+}
+
+static void name_authority(struct authority *authority, const char *path)
+{
+	auto_datum text = { NULL, 0 };
+
+	if (ocsp_name_text(&text, authority->issuer->view.subject) && text.size > 0)
+		error_printable(authority->name, sizeof(authority->name), text.data, text.size);
+	else
+		error_printable(authority->name, sizeof(authority->name), path, strlen(path));
+}
+
+static int check_times(const struct authority_conf *conf, struct clinch_error *err)
+{
+	if (conf->validity_s < 1)
+		return error_set(err, CLINCH_E_ARGUMENT, "%s: an answer is valid for one second at least", conf->ca);
+	return conf->archive_cutoff_s < 0 ? error_set(err, CLINCH_E_ARGUMENT, "%s: an archive begins in the past", conf->ca)
+					  : 0;
+}
+
+int authority_load(struct authority **out, const struct authority_conf *conf, int64_t now,
+		   void (*tell)(const char *sentence, void *user), void *user, struct clinch_error *err)
+{
+	struct load load = { .conf = conf, .now = now, .warn = tell, .user = user };
+	int code = check_times(conf, err);
+
+	if (code < 0)
+		return code;
+	struct authority *authority = calloc(1, sizeof(*authority));
+	if (!authority)
+		return error_set(err, CLINCH_E_MEMORY, "no memory for a CA");
+	atomic_init(&authority->refs, 1);
+	authority->never_issued = conf->never_issued;
+	authority->nonce = conf->nonce;
+	authority->validity_s = conf->validity_s;
+	authority->archive_cutoff_s = conf->archive_cutoff_s;
+	load.authority = authority;
+	code = load_ca(&load, err);
+	if (code == 0)
+		code = load_signers(&load, err);
+	if (code < 0) {
+		authority_unref(authority);
+		return code;
+	}
+	name_authority(authority, conf->ca);
+	*out = authority;
+	return 0;
+}
+
+struct authority *authority_ref(struct authority *authority)
+{
+	if (authority)
+		atomic_fetch_add_explicit(&authority->refs, 1, memory_order_relaxed);
+	return authority;
+}
+
+void authority_unref(struct authority *authority)
+{
+	if (!authority || atomic_fetch_sub_explicit(&authority->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	for (size_t i = 0; i < authority->n_signers; i++)
+		drop_signer(&authority->signer[i]);
+	free(authority->signer);
+	issuer_unref(authority->issuer);
+	free(authority);
+}
+
+/* ---- signing ---- */
+
+int64_t authority_signs_until(const struct authority *authority, int64_t now)
+{
+	for (size_t i = 0; i < authority->n_signers; i++)
+		if (is_valid(&authority->signer[i], now))
+			return authority->signer[i].not_after;
+	return INT64_MIN;
+}
+
+bool authority_has_signer(const struct authority *authority, signer_id id)
+{
+	for (size_t i = 0; i < authority->n_signers; i++)
+		if (authority->signer[i].id == id)
+			return true;
+	return false;
+}
+
+/* The token was gone, or came back: what GnuTLS holds of it is of no use any more. One thread looks, once a second. */
+static bool reopen(struct authority_signer *signer, struct ocsp_signer *before, int64_t now)
+{
+	struct ocsp_signer *again;
+	int64_t tried_at = atomic_load(&signer->tried_at);
+	const gnutls_datum_t cert = ocsp_signer_cert(before);
+
+	if (!signer->token || tried_at == now || !atomic_compare_exchange_strong(&signer->tried_at, &tried_at, now))
+		return false;
+	if (open_signer(&again, signer, &cert, ocsp_signer_ca(before), signer->token, NULL) < 0)
+		return false;
+	return publish(signer, again, NULL) == 0;
+}
+
+static int sign_once(gnutls_datum_t *out, struct authority_signer *signer, const struct ocsp_single *single, size_t n,
+		     int64_t now, const struct der *nonce, bool *reopened, struct clinch_error *err)
+{
+	struct opened *opened = take(signer);
+	int code = ocsp_sign(out, opened->signer, single, n, now, nonce, err);
+
+	*reopened = code == CLINCH_E_GNUTLS && reopen(signer, opened->signer, now);
+	counted_unref(&opened->counted);
+	return code;
+}
+
+static int sign_with(gnutls_datum_t *out, struct authority_signer *signer, struct ocsp_single *single, size_t n, int64_t now,
+		     const struct der *nonce, struct clinch_error *err)
+{
+	bool reopened;
+
+	for (size_t i = 0; i < n; i++)
+		if (single[i].next_update > signer->not_after)
+			single[i].next_update = signer->not_after;
+	int code = sign_once(out, signer, single, n, now, nonce, &reopened, err);
+	if (reopened)
+		code = sign_once(out, signer, single, n, now, nonce, &reopened, err);
+	return code < 0 ? about(err, code, signer->name) : 0;
+}
+
+int authority_sign(gnutls_datum_t *out, struct authority *authority, struct ocsp_single *single, size_t n, int64_t now,
+		   const struct der *nonce, signer_id *id, struct clinch_error *err)
+{
+	int code = error_set(err, CLINCH_E_MISSING, "%s: none of its signers is valid now", authority->name);
+
+	for (size_t i = 0; i < authority->n_signers; i++) {
+		struct authority_signer *signer = &authority->signer[i];
+		if (!is_valid(signer, now))
+			continue;
+		code = sign_with(out, signer, single, n, now, nonce, err);
+		if (code == 0 && id)
+			*id = signer->id;
+		if (code != CLINCH_E_GNUTLS)
+			return code;
+	}
+	return code;
+}
