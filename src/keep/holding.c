@@ -93,15 +93,19 @@ static bool is_old(const struct clinch_verdict *verdict)
 }
 
 /* A file that is there and counts for nothing: old, or damaged, foreign, unreadable. */
-static void pass_over(struct keeper *keeper, struct keep_row *row, const struct clinch_verdict *verdict)
+static void pass_over(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject,
+		      const struct clinch_verdict *verdict)
 {
+	char path[PATH_MAX];
+
 	if (is_old(verdict)) {
 		note_verdict(keeper, row, verdict);
 		row->state = verdict->status == CLINCH_REVOKED ? KEEP_REVOKED : KEEP_EXPIRED;
 		return;
 	}
-	tell_notice(keeper, KEEP_WARNING, row, keeper->conf->store,
-		    "what the store has of it is not believed and passed over: %s", clinch_reason_text(verdict->reason));
+	store_path(keeper->store, subject, path);
+	tell_notice(keeper, KEEP_WARNING, row, path, "what the store has of it is not believed and passed over: %s",
+		    clinch_reason_text(verdict->reason));
 }
 
 /* Takes over the response. */
@@ -132,7 +136,7 @@ void holding_load(struct keeper *keeper, struct keep_row *row, const clinch_subj
 		return;
 	}
 	if (!response) {
-		pass_over(keeper, row, &verdict);
+		pass_over(keeper, row, subject, &verdict);
 		return;
 	}
 	take_loaded(keeper, row, response, &verdict);

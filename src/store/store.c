@@ -16,8 +16,9 @@
 #define NAME_SIZE (2 * FINGERPRINT_LEN + sizeof(".der"))
 
 struct store {
-	int dir, lock; /* lock: -1 where it is only read */
-	char path[];   /* for messages */
+	int dir, lock; /* lock: -1 where it is only read, or the disk takes no file */
+	bool writes;
+	char path[]; /* for messages */
 };
 
 void store_close(struct store *store)
@@ -33,32 +34,47 @@ void store_close(struct store *store)
 
 DEFINE_CLEANUP(struct store *, cleanup_store, store_close)
 
-static int refuse_second_writer(int lock, const char *path, struct clinch_error *err)
+static int refuse_second_writer(const struct store *store, struct clinch_error *err)
 {
-	char pid[16];
-	ssize_t n = pread(lock, pid, sizeof(pid) - 1, 0);
+	char pid[16] = "";
+	auto_fd fd = openat(store->dir, ".lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	ssize_t n = fd < 0 ? 0 : read(fd, pid, sizeof(pid) - 1);
 
 	pid[n > 0 ? n : 0] = '\0';
 	pid[strspn(pid, "0123456789")] = '\0';
 	return error_set(err, CLINCH_E_ARGUMENT,
-			 "%s: process %s writes to this store already; stop it, or give another directory", path,
+			 "%s: process %s writes to this store already; stop it, or give another directory", store->path,
 			 *pid ? pid : "of another machine or container");
 }
 
-static int take_lock(struct store *store, struct clinch_error *err)
+/* The pid is for the message above alone, so it does not matter whether there is room for it: the lock is the kernel's, and
+ * goes with the process. */
+static void leave_pid(int lock)
 {
 	char pid[16];
+	int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 
+	if (ftruncate(lock, 0) < 0 || pwrite(lock, pid, (size_t)len, 0) != len)
+		return;
+}
+
+/* That of the directory needs no room on the disk, and no disk that can be written; that of the file is for file systems
+ * that do not lock directories (NFS). Who can have both has both. */
+static int take_lock(struct store *store, struct clinch_error *err)
+{
+	bool has_directory = flock(store->dir, LOCK_EX | LOCK_NB) == 0;
+
+	if (!has_directory && errno == EWOULDBLOCK)
+		return refuse_second_writer(store, err);
 	store->lock = openat(store->dir, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (store->lock < 0 && has_directory && (errno == EROFS || errno == ENOSPC || errno == EDQUOT))
+		return 0; /* what is held is of use; what is offered will be refused, and why is said then */
 	if (store->lock < 0)
 		return error_errno(err, "%s/.lock: cannot be opened", store->path);
 	if (flock(store->lock, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? refuse_second_writer(store->lock, store->path, err)
+		return errno == EWOULDBLOCK ? refuse_second_writer(store, err)
 					    : error_errno(err, "%s/.lock: cannot be locked", store->path);
-	/* The pid is for the message above alone: the lock is the kernel's, and goes with the process. */
-	int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-	if (ftruncate(store->lock, 0) < 0 || pwrite(store->lock, pid, (size_t)len, 0) != len)
-		return error_errno(err, "%s/.lock: cannot be written", store->path);
+	leave_pid(store->lock);
 	return 0;
 }
 
@@ -70,6 +86,7 @@ int store_open(struct store **out, const char *dir, bool for_writing, struct cli
 	if (!store)
 		return error_set(err, CLINCH_E_MEMORY, "%s: no memory", dir);
 	store->lock = -1;
+	store->writes = for_writing;
 	memcpy(store->path, dir, len + 1);
 	if (for_writing && mkdir(dir, 0755) < 0 && errno != EEXIST) {
 		store->dir = -1;
@@ -82,6 +99,19 @@ int store_open(struct store **out, const char *dir, bool for_writing, struct cli
 	if (code == 0)
 		*out = TAKE(store);
 	return code;
+}
+
+/* dup3() puts the new directory in the old one's place at once: who reads in another thread reads from one of the two. */
+void store_follow(struct store *store)
+{
+	struct stat then, now;
+
+	if (fstat(store->dir, &then) < 0 || stat(store->path, &now) < 0 ||
+	    (then.st_dev == now.st_dev && then.st_ino == now.st_ino))
+		return;
+	auto_fd fd = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || dup3(fd, store->dir, O_CLOEXEC) < 0)
+		return; /* the next call tries again */
 }
 
 /* The file's name, and its path for messages. */
@@ -115,6 +145,13 @@ int store_load(const struct store *store, const clinch_subject_t *subject, int64
 	return 0;
 }
 
+void store_path(const struct store *store, const clinch_subject_t *subject, char out[PATH_MAX])
+{
+	char name[NAME_SIZE];
+
+	name_of(store, subject, name, out);
+}
+
 bool store_stat(const struct store *store, const clinch_subject_t *subject, struct stat *out)
 {
 	char name[NAME_SIZE], path[PATH_MAX];
@@ -129,7 +166,7 @@ int store_offer(struct store *store, const clinch_subject_t *subject, const clin
 	char name[NAME_SIZE], path[PATH_MAX];
 	struct clinch_verdict held;
 
-	if (store->lock < 0 || !response_is_about(response, subject))
+	if (!store->writes || !response_is_about(response, subject))
 		return error_set(err, CLINCH_E_ARGUMENT, "%s: not open for writing, or offered for another certificate",
 				 store->path);
 	/* What is there and cannot be read counts as nothing: a damaged file must not keep a good one out. */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The store: a directory of believed responses, `<sha256 of the certificate>.der` each. The DER file is the format. Reading
- * is anyone's, writing one process's (flock on `.lock`). A file is judged in full each time it is read; one that is damaged,
- * foreign or unreadable is said and passed over. Names that are not ours are left alone. Nothing is ever removed because of
- * the clock.
+ * is anyone's, writing one process's (flock on the directory and on `.lock`). A file is judged in full each time it is read;
+ * one that is damaged, foreign or unreadable is said and passed over. Names that are not ours are left alone. Nothing is
+ * ever removed because of the clock.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
 #include <clinch/ocsp.h>
+#include <limits.h>
 
 struct store;
 
@@ -23,10 +24,15 @@ enum store_answer store_rule(const struct clinch_verdict *offered, const struct 
 
 /*
  * `for_writing` makes the directory (0755: responses are public) and takes its lock: CLINCH_E_ARGUMENT names the pid of a
- * writer that has it. Reading needs the directory to be there. _close() takes NULL.
+ * writer that has it. A full or read-only disk is no error: what is there can be loaded, and store_offer() fails until there
+ * is room. Reading needs the directory to be there. _close() takes NULL.
  */
 int store_open(struct store **out, const char *dir, bool for_writing, struct clinch_error *err);
 void store_close(struct store *store);
+
+/* For a reader: another directory may have taken the place of the one that was opened (it was removed and made anew). Then
+ * that is read from here on; store_load() and store_stat() may run in other threads meanwhile. */
+void store_follow(struct store *store);
 
 /*
  * What is held for `subject`, judged at `now`: CLINCH_E_MISSING, or with *verdict filled; *out only when it is believed and
@@ -34,6 +40,9 @@ void store_close(struct store *store);
  */
 int store_load(const struct store *store, const clinch_subject_t *subject, int64_t now, const struct clinch_policy *policy,
 	       clinch_response_t **out, struct clinch_verdict *verdict, struct clinch_error *err);
+
+/* The path of its file, for messages. */
+void store_path(const struct store *store, const clinch_subject_t *subject, char out[PATH_MAX]);
 
 /* What tells that the file of `subject` is another one than before; false when there is none. */
 struct stat;

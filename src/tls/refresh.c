@@ -93,9 +93,12 @@ static int load_staple(clinch_stapler_t *stapler, struct identity *identity, uns
 
 	if (code < 0)
 		return code == CLINCH_E_MISSING ? 0 : code;
-	if (!response)
-		return error_set(err, CLINCH_E_FORMAT, "%s: a response held there is not believed: %s", stapler->store_dir,
+	if (!response) {
+		char path[PATH_MAX];
+		store_path(stapler->store, subject, path);
+		return error_set(err, CLINCH_E_FORMAT, "%s: the response held there is not believed: %s", path,
 				 clinch_reason_text(verdict.reason));
+	}
 	code = stapler_take(stapler, identity, place, response, now, &answer);
 	clinch_response_unref(response);
 	return code < 0 ? error_set(err, code, "%s: no memory for a staple", stapler->store_dir) : 0;
@@ -103,7 +106,9 @@ static int load_staple(clinch_stapler_t *stapler, struct identity *identity, uns
 
 bool stapler_has_store(clinch_stapler_t *stapler)
 {
-	if (!stapler->store && stapler->store_dir)
+	if (stapler->store)
+		store_follow(stapler->store);
+	else if (stapler->store_dir)
 		(void)store_open(&stapler->store, stapler->store_dir, false, NULL);
 	return stapler->store != NULL;
 }

@@ -206,8 +206,9 @@ static void load_first_staples(clinch_stapler_t *stapler, struct entry *entry)
 	pthread_mutex_lock(&stapler->lock);
 	bool has_store = stapler_has_store(stapler);
 	pthread_mutex_unlock(&stapler->lock);
-	if (has_store)
-		(void)stapler_load_staples(stapler, entry->identity, entry->staple_stamp[0], (int64_t)time(NULL), NULL);
+	if (has_store &&
+	    stapler_load_staples(stapler, entry->identity, entry->staple_stamp[0], (int64_t)time(NULL), NULL) < 0)
+		memset(entry->staple_stamp[0], 0, sizeof(entry->staple_stamp[0]));
 }
 
 static int load_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pair, struct entry **out,

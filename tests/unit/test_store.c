@@ -321,6 +321,40 @@ static void a_second_writer_is_told_the_first_ones_pid(void **state)
 	store_close(second);
 }
 
+static void the_lock_is_not_lost_with_its_file(void **state)
+{
+	(void)state;
+	struct store *first = writer(), *second = NULL;
+	char path[sizeof(dir) + 8];
+	snprintf(path, sizeof(path), "%s/.lock", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(store_open(&second, dir, true, NULL), CLINCH_E_ARGUMENT);
+	assert_null(second);
+	store_close(first);
+}
+
+static void a_reader_follows_to_a_directory_that_was_made_anew(void **state)
+{
+	struct store *store = writer(), *reader = NULL;
+	struct clinch_verdict verdict;
+	assert_int_equal(offer(store, MONDAY, FRIDAY), STORE_TOOK);
+	assert_int_equal(store_open(&reader, dir, false, NULL), 0);
+	store_follow(reader);
+	assert_int_equal(store_load(reader, subject, NOW, NULL, NULL, &verdict, NULL), 0);
+	store_close(store);
+	assert_int_equal(empty_store(state), 0);
+	store_follow(reader); /* there is none: nothing changes */
+	assert_int_equal(store_load(reader, subject, NOW, NULL, NULL, &verdict, NULL), CLINCH_E_MISSING);
+	store = writer();
+	assert_int_equal(offer(store, TUESDAY, SATURDAY), STORE_TOOK);
+	assert_int_equal(store_load(reader, subject, NOW, NULL, NULL, &verdict, NULL), CLINCH_E_MISSING);
+	store_follow(reader);
+	assert_int_equal(store_load(reader, subject, NOW, NULL, NULL, &verdict, NULL), 0);
+	assert_int_equal(verdict.this_update, NOW - HOUR);
+	store_close(reader);
+	store_close(store);
+}
+
 static void a_reader_cannot_write(void **state)
 {
 	(void)state;
@@ -372,6 +406,8 @@ int main(void)
 		cmocka_unit_test_teardown(nothing_held_is_said_as_such, empty_store),
 		cmocka_unit_test_teardown(what_has_expired_meanwhile_is_not_given_out, empty_store),
 		cmocka_unit_test_teardown(a_second_writer_is_told_the_first_ones_pid, empty_store),
+		cmocka_unit_test_teardown(the_lock_is_not_lost_with_its_file, empty_store),
+		cmocka_unit_test_teardown(a_reader_follows_to_a_directory_that_was_made_anew, empty_store),
 		cmocka_unit_test_teardown(a_reader_cannot_write, empty_store),
 		cmocka_unit_test_teardown(a_store_that_cannot_be_written_keeps_what_it_holds, empty_store),
 	};
