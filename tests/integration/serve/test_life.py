@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The life of `clinch serve`: its limits, reloads, its end, and what stays the same after ten thousand handshakes."""
+import copy
+import json
 import os
+import shutil
 import socket
 import ssl
 import threading
@@ -327,6 +330,18 @@ def systemd_is_told():
 
 
 # --- many -------------------------------------------------------------------------------------------------------------------------
+
+
+@case
+def a_line_of_the_log_may_be_as_long_as_a_path():
+    where = os.path.join(new_tempdir(), *["d" * 200] * 16)
+    os.makedirs(where)
+    long = copy.copy(leaf)
+    long.chain_file = shutil.copy(leaf.chain_file, where)
+    with Serve(certificates=[long]) as server:
+        said = server.wait_event("stapled")[0]
+        expect_equal(said["cert"], long.chain_file, "the certificate")
+        expect(len(json.dumps(said)) > 3000, "a long line")
 
 
 @case
