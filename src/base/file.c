@@ -10,12 +10,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int read_all(struct buf *out, int fd, const char *name, struct clinch_error *err)
+/* `size`: what fstat() said, where that is the end; 0: read() says where it is. */
+static int read_all(struct buf *out, int fd, size_t size, const char *name, struct clinch_error *err)
 {
 	uint8_t chunk[16384];
+	size_t most = 0, all = 0;
 	ssize_t n;
 
-	for (;;) {
+	do {
 		n = read(fd, chunk, sizeof(chunk));
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -25,9 +27,11 @@ static int read_all(struct buf *out, int fd, const char *name, struct clinch_err
 			return error_set(err, CLINCH_E_TOO_LARGE, "%s: larger than %zu bytes", name, out->max);
 		if (!buf_add(out, chunk, (size_t)n))
 			return error_set(err, CLINCH_E_MEMORY, "%s: no memory to read it", name);
-	}
+		most = (size_t)n > most ? (size_t)n : most;
+		all += (size_t)n;
+	} while (size == 0 || all < size);
 	int failed = n < 0 ? errno : 0;
-	gnutls_memset(chunk, 0, sizeof(chunk)); /* it may have been a key */
+	gnutls_memset(chunk, 0, most); /* it may have been a key */
 	errno = failed;
 	return failed ? error_errno(err, "%s: cannot be read", name) : 0;
 }
@@ -37,7 +41,7 @@ int file_read(struct buf *out, const char *path, struct clinch_error *err)
 	struct stat st;
 
 	if (strcmp(path, "-") == 0)
-		return read_all(out, STDIN_FILENO, "standard input", err);
+		return read_all(out, STDIN_FILENO, 0, "standard input", err);
 	/* O_NONBLOCK: a FIFO without a writer must not hold us at open(). */
 	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
@@ -53,7 +57,7 @@ int file_read(struct buf *out, const char *path, struct clinch_error *err)
 				 (long long)st.st_size, out->max);
 	if (S_ISFIFO(st.st_mode) && fcntl(fd, F_SETFL, O_RDONLY) < 0)
 		return error_errno(err, "%s: cannot be read", path);
-	return read_all(out, fd, path, err);
+	return read_all(out, fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0, path, err);
 }
 
 static int write_all(int fd, const uint8_t *bytes, size_t len)
@@ -140,5 +144,5 @@ int file_read_at(int dir, const char *name, struct buf *out, const char *path, s
 		return error_errno(err, "%s: cannot be read", path);
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, CLINCH_E_FILE, "%s: is not a regular file", path);
-	return read_all(out, fd, path, err);
+	return read_all(out, fd, (size_t)st.st_size, path, err);
 }

@@ -95,8 +95,10 @@ void state_refresh(struct state *state, int64_t now, const struct serve_hooks *h
 {
 	struct clinch_error err = { .code = 0 };
 
-	if (clinch_stapler_refresh(state->stapler, now, &err) == 0 && state->waiting)
+	/* Ten thousand files that have been read this moment are not looked at again before it is ready. */
+	if (state->looked && clinch_stapler_refresh(state->stapler, now, &err) == 0 && state->waiting)
 		(void)clinch_stapler_refresh(state->waiting, now, &err); /* it is in err */
+	state->looked = true;
 	tell_error(state, &err, hooks);
 	for (unsigned i = 0; i < state->n_certificates; i++) {
 		struct look look = { .certificate = &state->certificate[i], .hooks = hooks };

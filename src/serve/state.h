@@ -38,6 +38,7 @@ struct state {
 
 	struct certificate *certificate; /* the main thread's */
 	unsigned n_certificates;
+	bool looked;          /* at files for changes, since they were read */
 	char last_error[360]; /* of a refresh; "": none */
 };
 

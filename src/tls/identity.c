@@ -4,6 +4,7 @@
 #include "der/oid.h"
 #include "tls/hello.h"
 #include <ctype.h>
+#include <gnutls/crypto.h>
 #include <string.h>
 
 /* ---- staples ---- */
@@ -50,6 +51,8 @@ struct staples *staples_with(const struct staples *from, unsigned place, clinch_
 
 /* ---- names ---- */
 
+#define NAME_MAX_LEN 256 /* longer than any host name */
+
 static bool add_name(struct identity *identity, const char *text, size_t len)
 {
 	char **grown = realloc(identity->name, (identity->n_names + 1) * sizeof(*grown));
@@ -66,36 +69,44 @@ static bool add_name(struct identity *identity, const char *text, size_t len)
 	return true;
 }
 
-/* DNS names of subjectAltName; the common name where there are none (as GnuTLS's own credentials do). */
-static int take_names(struct identity *identity, gnutls_x509_crt_t leaf)
+/* As GnuTLS's own credentials have it. */
+static int take_common_name(struct identity *identity, const gnutls_datum_t *der)
 {
+	auto_crt leaf = NULL;
 	char text[256];
-	unsigned type;
-
-	for (unsigned i = 0;; i++) {
-		size_t len = sizeof(text);
-		int rc = gnutls_x509_crt_get_subject_alt_name2(leaf, i, text, &len, &type, NULL);
-		if (rc == GNUTLS_E_SHORT_MEMORY_BUFFER)
-			continue; /* longer than any host name */
-		if (rc < 0)
-			break;
-		if (type == GNUTLS_SAN_DNSNAME && !add_name(identity, text, len))
-			return CLINCH_E_MEMORY;
-	}
 	size_t len = sizeof(text);
-	if (identity->n_names == 0 &&
-	    gnutls_x509_crt_get_dn_by_oid(leaf, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &len) >= 0)
-		return add_name(identity, text, len) ? 0 : CLINCH_E_MEMORY;
-	return 0;
+
+	if (gnutls_x509_crt_init(&leaf) < 0)
+		return CLINCH_E_MEMORY;
+	if (gnutls_x509_crt_import(leaf, der, GNUTLS_X509_FMT_DER) < 0 ||
+	    gnutls_x509_crt_get_dn_by_oid(leaf, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &len) < 0)
+		return 0;
+	return add_name(identity, text, len) ? 0 : CLINCH_E_MEMORY;
+}
+
+static bool is_name(struct der name)
+{
+	return der_len(name) > 0 && der_len(name) < NAME_MAX_LEN && !memchr(name.at, '\0', der_len(name));
+}
+
+/* DNS names of subjectAltName; the common name where there are none. */
+static int take_names(struct identity *identity, const struct cert_view *view, const gnutls_datum_t *der)
+{
+	struct der name;
+
+	for (unsigned i = 0; cert_view_dns_name(view, i, &name); i++)
+		if (is_name(name) && !add_name(identity, (const char *)name.at, der_len(name)))
+			return CLINCH_E_MEMORY;
+	return identity->n_names ? 0 : take_common_name(identity, der);
 }
 
 /* ---- the key ---- */
 
-static unsigned kind_of(gnutls_privkey_t key)
+static unsigned kind_of(gnutls_pubkey_t public)
 {
 	gnutls_ecc_curve_t curve;
 
-	switch (gnutls_privkey_get_pk_algorithm(key, NULL)) {
+	switch (gnutls_pubkey_get_pk_algorithm(public, NULL)) {
 	case GNUTLS_PK_RSA:
 		return HELLO_RSA;
 	case GNUTLS_PK_RSA_PSS:
@@ -109,9 +120,7 @@ static unsigned kind_of(gnutls_privkey_t key)
 	default:
 		return 0;
 	}
-	auto_pubkey public = NULL;
-	if (gnutls_pubkey_init(&public) < 0 || gnutls_pubkey_import_privkey(public, key, 0, 0) < 0 ||
-	    gnutls_pubkey_export_ecc_raw2(public, &curve, NULL, NULL, 0) < 0)
+	if (gnutls_pubkey_export_ecc_raw2(public, &curve, NULL, NULL, 0) < 0)
 		return 0;
 	return curve == GNUTLS_ECC_CURVE_SECP256R1   ? HELLO_P256
 	       : curve == GNUTLS_ECC_CURVE_SECP384R1 ? HELLO_P384
@@ -119,27 +128,87 @@ static unsigned kind_of(gnutls_privkey_t key)
 						     : 0;
 }
 
-static int check_pair(gnutls_x509_crt_t leaf, gnutls_privkey_t key, const char *name, struct clinch_error *err)
+/* The numbers of a key: what is compared instead of a hash of its encoding, which costs more than reading a certificate. */
+struct numbers {
+	int curve;
+	gnutls_datum_t first, second;
+};
+
+static void numbers_done(struct numbers *numbers)
 {
-	auto_pubkey of_cert = NULL, of_key = NULL;
-	unsigned char id[2][32];
-	size_t len[2] = { sizeof(id[0]), sizeof(id[1]) };
-	int rc = gnutls_pubkey_init(&of_cert);
+	gnutls_free(numbers->first.data);
+	gnutls_free(numbers->second.data);
+}
+
+static int export_numbers(gnutls_pubkey_t key, struct numbers *out)
+{
+	gnutls_ecc_curve_t curve;
+
+	*out = (struct numbers){ .curve = 0 };
+	if (gnutls_pubkey_get_pk_algorithm(key, NULL) == GNUTLS_PK_RSA)
+		return gnutls_pubkey_export_rsa_raw2(key, &out->first, &out->second, 0);
+	int rc = gnutls_pubkey_export_ecc_raw2(key, &curve, &out->first, &out->second, 0);
+	out->curve = (int)curve;
+	return rc;
+}
+
+static bool same_datum(const gnutls_datum_t *a, const gnutls_datum_t *b)
+{
+	return a->size == b->size && (a->size == 0 || memcmp(a->data, b->data, a->size) == 0);
+}
+
+static int compare_numbers(gnutls_pubkey_t a, gnutls_pubkey_t b, bool *same)
+{
+	AUTO(numbers_done) struct numbers of_a = { 0 };
+	AUTO(numbers_done) struct numbers of_b = { 0 };
+	int rc = export_numbers(a, &of_a);
 
 	if (rc >= 0)
-		rc = gnutls_pubkey_init(&of_key);
+		rc = export_numbers(b, &of_b);
+	*same = of_a.curve == of_b.curve && same_datum(&of_a.first, &of_b.first) && same_datum(&of_a.second, &of_b.second);
+	return rc;
+}
+
+/* Of keys that have parameters beside their numbers. */
+static int compare_ids(gnutls_pubkey_t a, gnutls_pubkey_t b, bool *same)
+{
+	unsigned char id[2][32];
+	size_t len[2] = { sizeof(id[0]), sizeof(id[1]) };
+	int rc = gnutls_pubkey_get_key_id(a, GNUTLS_KEYID_USE_SHA256, id[0], &len[0]);
+
 	if (rc >= 0)
-		rc = gnutls_pubkey_import_x509(of_cert, leaf, 0);
+		rc = gnutls_pubkey_get_key_id(b, GNUTLS_KEYID_USE_SHA256, id[1], &len[1]);
+	*same = rc >= 0 && memcmp(id[0], id[1], sizeof(id[0])) == 0;
+	return rc;
+}
+
+static int compare_keys(gnutls_pubkey_t a, gnutls_pubkey_t b, bool *same)
+{
+	int kind = gnutls_pubkey_get_pk_algorithm(a, NULL);
+
+	*same = false;
+	if (kind != gnutls_pubkey_get_pk_algorithm(b, NULL))
+		return 0;
+	bool is_numbers = kind == GNUTLS_PK_RSA || kind == GNUTLS_PK_ECDSA || kind == GNUTLS_PK_EDDSA_ED25519 ||
+			  kind == GNUTLS_PK_EDDSA_ED448;
+	return is_numbers ? compare_numbers(a, b, same) : compare_ids(a, b, same);
+}
+
+static int take_key(struct identity *identity, gnutls_privkey_t key, const char *name, struct clinch_error *err)
+{
+	auto_pubkey public = NULL;
+	bool same = false;
+	int rc = gnutls_pubkey_init(&public);
+
 	if (rc >= 0)
-		rc = gnutls_pubkey_import_privkey(of_key, key, 0, 0);
+		rc = gnutls_pubkey_import_privkey(public, key, 0, 0);
 	if (rc >= 0)
-		rc = gnutls_pubkey_get_key_id(of_cert, GNUTLS_KEYID_USE_SHA256, id[0], &len[0]);
-	if (rc >= 0)
-		rc = gnutls_pubkey_get_key_id(of_key, GNUTLS_KEYID_USE_SHA256, id[1], &len[1]);
+		rc = compare_keys(identity->pcert[0].pubkey, public, &same);
 	if (rc < 0)
 		return error_gnutls(err, rc, "%s: the key cannot be compared with the certificate", name);
-	if (memcmp(id[0], id[1], sizeof(id[0])) != 0)
+	if (!same)
 		return error_set(err, CLINCH_E_FORMAT, "%s: the private key does not belong to the first certificate", name);
+	identity->kind = kind_of(public);
 	return 0;
 }
 
@@ -242,17 +311,39 @@ static void identity_destroy(struct counted *counted)
 	free(identity);
 }
 
-static int fill(struct identity *identity, const struct chain *chain, struct issuers *issuers, const char *name,
-		struct clinch_error *err)
+/* What gnutls_pcert_import_x509_raw() makes, without reading all of the certificate for it. */
+static int make_pcert(gnutls_pcert_st *out, const struct cert_view *view, const gnutls_datum_t *der)
 {
+	const gnutls_datum_t spki = { (unsigned char *)(uintptr_t)view->spki.at, (unsigned)der_len(view->spki) };
+	auto_pubkey key = NULL;
+	int rc = gnutls_pubkey_init(&key);
+
+	if (rc >= 0)
+		rc = gnutls_pubkey_import(key, &spki, GNUTLS_X509_FMT_DER);
+	unsigned usage = cert_view_key_usage(view);
+	if (rc >= 0 && usage)
+		rc = gnutls_pubkey_set_key_usage(key, usage);
+	if (rc < 0)
+		return rc;
+	unsigned char *copy = gnutls_malloc(der->size);
+	if (!copy)
+		return GNUTLS_E_MEMORY_ERROR;
+	memcpy(copy, der->data, der->size);
+	*out = (gnutls_pcert_st){ .pubkey = TAKE(key), .cert = { copy, der->size }, .type = GNUTLS_CRT_X509 };
+	return 0;
+}
+
+static int fill(struct identity *identity, const struct chain *chain, const char *name, struct clinch_error *err)
+{
+	struct cert_view view;
+
 	for (unsigned i = 0; i < chain->n; i++) {
-		int rc = gnutls_pcert_import_x509_raw(&identity->pcert[i], &chain->cert[i], GNUTLS_X509_FMT_DER, 0);
+		if (!cert_view_parse(&view, der_of(chain->cert[i].data, chain->cert[i].size)))
+			return error_set(err, CLINCH_E_FORMAT, "%s: certificate %u cannot be read", name, i + 1);
+		int rc = make_pcert(&identity->pcert[i], &view, &chain->cert[i]);
 		if (rc < 0)
 			return error_gnutls(err, rc, "%s: certificate %u", name, i + 1);
 		identity->n++;
-		int code = prepare_subject(identity, i, chain, issuers);
-		if (code < 0)
-			return error_set(err, code, "%s: no memory", name);
 	}
 	return 0;
 }
@@ -260,20 +351,31 @@ static int fill(struct identity *identity, const struct chain *chain, struct iss
 static int fill_from_leaf(struct identity *identity, const struct chain *chain, gnutls_privkey_t key, const char *name,
 			  struct clinch_error *err)
 {
-	auto_crt leaf = NULL;
+	const gnutls_datum_t *leaf = &chain->cert[0];
 	struct cert_view view;
-	int rc = gnutls_x509_crt_init(&leaf);
 
-	if (rc >= 0)
-		rc = gnutls_x509_crt_import(leaf, &chain->cert[0], GNUTLS_X509_FMT_DER);
-	if (rc < 0 || !cert_view_parse(&view, der_of(chain->cert[0].data, chain->cert[0].size)))
-		return error_gnutls(err, rc, "%s: the first certificate cannot be read", name);
+	if (!cert_view_parse(&view, der_of(leaf->data, leaf->size)))
+		return error_set(err, CLINCH_E_FORMAT, "%s: the first certificate cannot be read", name);
+	int rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, leaf->data, leaf->size, identity->fingerprint);
+	if (rc < 0)
+		return error_gnutls(err, rc, "%s: the first certificate cannot be hashed", name);
 	identity->must_staple = cert_view_must_staple(&view);
 	identity->wants_staple = identity->must_staple || has_responder(&view);
-	int code = check_pair(leaf, key, name, err);
+	int code = take_key(identity, key, name, err);
 	if (code < 0)
 		return code;
-	return take_names(identity, leaf) < 0 ? error_set(err, CLINCH_E_MEMORY, "%s: no memory", name) : 0;
+	return take_names(identity, &view, leaf) < 0 ? error_set(err, CLINCH_E_MEMORY, "%s: no memory", name) : 0;
+}
+
+static int fill_subjects(struct identity *identity, const struct chain *chain, struct issuers *issuers, const char *name,
+			 struct clinch_error *err)
+{
+	for (unsigned i = 0; i < chain->n; i++) {
+		int code = prepare_subject(identity, i, chain, issuers);
+		if (code < 0)
+			return error_set(err, code, "%s: no memory", name);
+	}
+	return 0;
 }
 
 int identity_new(struct identity **out, const struct chain *chain, gnutls_privkey_t key, struct issuers *issuers,
@@ -293,14 +395,15 @@ int identity_new(struct identity **out, const struct chain *chain, gnutls_privke
 	}
 	counted_init(&identity->counted, identity_destroy);
 	counted_publish(&identity->staples, &none->counted);
-	int code = fill_from_leaf(identity, chain, key, name, err);
+	int code = fill(identity, chain, name, err);
 	if (code == 0)
-		code = fill(identity, chain, issuers, name, err);
+		code = fill_from_leaf(identity, chain, key, name, err);
+	if (code == 0)
+		code = fill_subjects(identity, chain, issuers, name, err);
 	if (code < 0) {
 		counted_unref(&identity->counted);
 		return code;
 	}
-	identity->kind = kind_of(key);
 	identity->key = key;
 	*out = identity;
 	return 0;

@@ -25,6 +25,7 @@ struct identity {
 	struct counted counted;
 	gnutls_pcert_st pcert[IDENTITY_CHAIN_MAX];
 	unsigned n;
+	uint8_t fingerprint[32]; /* SHA-256 of the first */
 	gnutls_privkey_t key;
 	unsigned kind;                                 /* one of enum hello_keys; 0: none of them */
 	clinch_subject_t *subject[IDENTITY_CHAIN_MAX]; /* NULL: its issuer is not known, or it is self-signed */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-static void entry_free(struct entry *entry)
+void stapler_entry_free(struct entry *entry)
 {
 	if (!entry)
 		return;
@@ -24,7 +24,7 @@ void stapler_unref(clinch_stapler_t *stapler)
 		return;
 	counted_publish(&stapler->set, NULL);
 	for (unsigned i = 0; i < stapler->n; i++)
-		entry_free(stapler->entry[i]);
+		stapler_entry_free(stapler->entry[i]);
 	free(stapler->entry);
 	free(stapler->store_dir);
 	store_close(stapler->store);
@@ -180,8 +180,7 @@ static void take_out(clinch_stapler_t *stapler, unsigned from_sequence)
 	stapler->n = kept;
 }
 
-/* All of them or none: on failure they stay the caller's. */
-static int add_entries(clinch_stapler_t *stapler, struct entry **entries, unsigned n, struct clinch_error *err)
+int stapler_add_entries(clinch_stapler_t *stapler, struct entry **entries, unsigned n, struct clinch_error *err)
 {
 	pthread_mutex_lock(&stapler->lock);
 	unsigned first = stapler->sequence;
@@ -211,8 +210,8 @@ static void load_first_staples(clinch_stapler_t *stapler, struct entry *entry)
 		memset(entry->staple_stamp[0], 0, sizeof(entry->staple_stamp[0]));
 }
 
-static int load_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pair, struct entry **out,
-		      struct clinch_error *err)
+int stapler_load_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pair, struct entry **out,
+		       struct clinch_error *err)
 {
 	struct entry *entry = calloc(1, sizeof(*entry));
 
@@ -240,11 +239,11 @@ int clinch_stapler_add_files(clinch_stapler_t *stapler, const struct clinch_stap
 	int code = entries ? 0 : error_set(err, CLINCH_E_MEMORY, "no memory for %u certificates", n);
 
 	for (unsigned i = 0; i < n && code == 0; i++)
-		code = load_entry(stapler, &pairs[i], &entries[i], err);
+		code = stapler_load_entry(stapler, &pairs[i], &entries[i], err);
 	if (code == 0)
-		code = add_entries(stapler, entries, n, err);
+		code = stapler_add_entries(stapler, entries, n, err);
 	for (unsigned i = 0; i < n && entries && code < 0; i++)
-		entry_free(entries[i]);
+		stapler_entry_free(entries[i]);
 	free(entries);
 	return code;
 }
@@ -287,10 +286,10 @@ int clinch_stapler_add_mem(clinch_stapler_t *stapler, const gnutls_datum_t *chai
 	int code = identity_from_memory(stapler, chain_pem, key_pem, &entry->identity, err);
 	if (code == 0) {
 		load_first_staples(stapler, entry);
-		code = add_entries(stapler, &entry, 1, err);
+		code = stapler_add_entries(stapler, &entry, 1, err);
 	}
 	if (code < 0)
-		entry_free(entry);
+		stapler_entry_free(entry);
 	return code;
 }
 
@@ -316,7 +315,7 @@ static void describe(const clinch_stapler_t *stapler, const struct entry *entry,
 					      .must_staple = identity->must_staple,
 					      .wants_staple = identity->wants_staple,
 					      .is_stapled = stapler_is_stapled(stapler, identity, now) };
-	gnutls_hash_fast(GNUTLS_DIG_SHA256, identity->pcert[0].cert.data, identity->pcert[0].cert.size, out->fingerprint);
+	memcpy(out->fingerprint, identity->fingerprint, sizeof(out->fingerprint));
 	if (staples->response[0])
 		out->verdict = *clinch_response_verdict(staples->response[0]);
 	else

@@ -43,6 +43,14 @@ struct clinch_stapler {
 	unsigned n, room, sequence;
 };
 
+/* An entry from its files, with what the store holds for it; nobody else's yet: threads may make many at once. On failure
+ * too *out is to be given to stapler_entry_free(). */
+int stapler_load_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pair, struct entry **out,
+		       struct clinch_error *err);
+/* All of them or none: on failure they stay the caller's. */
+int stapler_add_entries(clinch_stapler_t *stapler, struct entry **entries, unsigned n, struct clinch_error *err);
+void stapler_entry_free(struct entry *entry); /* NULL-safe */
+
 /* Reads chain and key; the identity is without staples. */
 int stapler_load_pair(clinch_stapler_t *stapler, const char *chain_file, const char *key_file, struct identity **out,
 		      struct clinch_error *err);

@@ -116,6 +116,36 @@ bool cert_view_self_issued(const struct cert_view *view)
 	return der_equals(view->issuer, view->subject);
 }
 
+/* GnuTLS has the first byte of the bits in the low byte of its number. */
+unsigned cert_view_key_usage(const struct cert_view *view)
+{
+	struct der_extension extension;
+	struct der bits;
+
+	if (!EXTENSION(view, KEY_USAGE, &extension) || !der_take(&extension.value, DER_BIT_STRING, &bits) ||
+	    !der_at_end(&extension.value) || der_len(bits) < 2)
+		return 0;
+	return bits.at[1] | (der_len(bits) > 2 ? (unsigned)bits.at[2] << 8 : 0);
+}
+
+/* dNSName is [2] of GeneralName (RFC 5280 4.2.1.6). */
+bool cert_view_dns_name(const struct cert_view *view, unsigned i, struct der *name)
+{
+	struct der_extension extension;
+	struct der all, content, whole;
+	uint8_t tag;
+
+	if (!EXTENSION(view, SUBJECT_ALT_NAME, &extension) || !der_take(&extension.value, DER_SEQUENCE, &all))
+		return false;
+	while (der_take_any(&all, &tag, &content, &whole)) {
+		if (tag != DER_CONTEXT_PRIMITIVE(2) || i-- > 0)
+			continue;
+		*name = content;
+		return true;
+	}
+	return false;
+}
+
 bool cert_view_access_url(const struct cert_view *view, const void *method, size_t method_len, unsigned i, struct der *url)
 {
 	struct der_extension extension;

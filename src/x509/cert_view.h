@@ -28,6 +28,10 @@ bool cert_view_extension(const struct cert_view *view, const void *oid, size_t o
 bool cert_view_must_staple(const struct cert_view *view);
 bool cert_view_is_ca(const struct cert_view *view); /* basicConstraints cA */
 bool cert_view_self_issued(const struct cert_view *view);
+unsigned cert_view_key_usage(const struct cert_view *view); /* of enum gnutls_key_usage; 0: not said, or not readable */
+
+/* The i-th DNS name of subjectAltName; false when there are no more. Not NUL-ended, not vetted. */
+bool cert_view_dns_name(const struct cert_view *view, unsigned i, struct der *name);
 
 /* The i-th URL under accessMethod `method` in authorityInfoAccess; false when there are no more. Not NUL-ended, not vetted.
  */

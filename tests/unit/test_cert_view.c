@@ -281,6 +281,54 @@ static void an_access_extension_of_nonsense_has_no_url(void **state)
 	}
 }
 
+/* RFC 5280 4.2.1.6: dNSName is [2] among others. */
+static void finds_each_dns_name_in_order(void **state)
+{
+	(void)state;
+	struct blob all =
+		SEQ(tlv(0x87, blob_hex("7f000001")), tlv(0x82, blob_text("one.test")), tlv(0xa4, common_name("a name")),
+		    tlv(0x82, blob_text("two.test")), tlv(0x86, blob_text("http://x/")));
+	struct cert_view view;
+	struct der name;
+	assert_true(parse(&view, with_extensions(extension("551d11", -1, all))));
+	assert_true(cert_view_dns_name(&view, 0, &name));
+	assert_true(is(name, blob_text("one.test")));
+	assert_true(cert_view_dns_name(&view, 1, &name));
+	assert_true(is(name, blob_text("two.test")));
+	assert_false(cert_view_dns_name(&view, 2, &name));
+}
+
+static void an_alternative_name_of_nonsense_has_no_dns_name(void **state)
+{
+	(void)state;
+	static const char *const rows[] = { "", "0500", "3000", "30028203", "8203616263", "3003870161" };
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct cert_view view;
+		struct der name;
+		check(rows[i], parse(&view, with_extensions(extension("551d11", -1, blob_hex(rows[i])))));
+		check(rows[i], !cert_view_dns_name(&view, 0, &name));
+	}
+}
+
+/* The first byte of the bits is the low one, as in enum gnutls_key_usage. */
+static void key_usage_is_a_number_of_gnutls(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *value;
+		unsigned usage;
+	} rows[] = {
+		{ "03020780", 0x80 }, { "030205a0", 0xa0 },      { "03020106", 0x06 }, { "0303070080", 0x8000 },
+		{ "030100", 0 },      { "0302078000", 0x00 },    { "0500", 0 },        { "", 0 },
+		{ "0300", 0 },        { "0302078003020780", 0 },
+	};
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct cert_view view;
+		check(rows[i].value, parse(&view, with_extensions(extension(X_KEY_USAGE, 1, blob_hex(rows[i].value)))));
+		check_int(rows[i].value, cert_view_key_usage(&view), rows[i].usage);
+	}
+}
+
 static void every_truncation_is_refused(void **state)
 {
 	(void)state;
@@ -308,6 +356,9 @@ int main(void)
 		T(self_issued_is_a_matter_of_names),
 		T(finds_each_ocsp_url_in_order),
 		T(an_access_extension_of_nonsense_has_no_url),
+		T(finds_each_dns_name_in_order),
+		T(an_alternative_name_of_nonsense_has_no_dns_name),
+		T(key_usage_is_a_number_of_gnutls),
 		T(every_truncation_is_refused),
 	};
 	return cmocka_run_group_tests_name("cert_view", tests, NULL, NULL);
