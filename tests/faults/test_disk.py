@@ -16,7 +16,7 @@ INSIDE = "CLINCH_TEST_INSIDE"
 MS_RDONLY, MS_REMOUNT = 1, 32
 libc = ctypes.CDLL(None, use_errno=True)
 
-if INSIDE not in os.environ and run(["unshare", "--user", "--map-root-user", "--mount", "true"]).rc == 0:
+if INSIDE not in os.environ and shutil.which("unshare") and run(["unshare", "--user", "--map-root-user", "--mount", "true"]).rc == 0:
     os.execvpe("unshare", ["unshare", "--user", "--map-root-user", "--mount", sys.executable, *sys.argv], {**os.environ, INSIDE: "1"})
 
 

@@ -258,13 +258,25 @@ def add_cells():
                          lambda n=(name, phase, cell.kind): judged(rows[n], n[1]))
 
 
+def outcome_of(first, refresh):
+    return str(first) if first == refresh else f"{first}; then {refresh}"
+
+
+def cells_of(name, phase):
+    """How often it was told, and ok or FAIL for each cell."""
+    of = [rows[name, phase, cell.kind] for cell in cells]
+    told = sum(row.subject.lie.delivered(row.subject, phase, row.attempts.get(phase, [])) for row in of)
+    return f"{told:5} " + " ".join(f"{'FAIL' if phase in row.failed else 'ok':5}" for row in of)
+
+
 def the_table_is_printed():
-    print(f"# {'what the responder did':22} {'at the first fetch':52} serve nginx  {'at a refresh':52} serve nginx")
+    """tools/count-tests shows it."""
+    print(f"#| {'':22} {'':40}    at the first fetch     at a refresh")
+    print(f"#| {'what the responder did':22} {'what comes of it':40}  told serve nginx   told serve nginx")
     for name, _, first, refresh in LIES:
-        marks = [["FAIL" if phase in rows[name, phase, cell.kind].failed else "ok" for cell in cells] for phase in ("first", "refresh")]
-        print(f"# {name:22} {str(first):52} {marks[0][0]:5} {marks[0][1]:5}  {str(refresh):52} {marks[1][0]:5} {marks[1][1]:5}")
+        print(f"#| {name:22} {outcome_of(first, refresh):40} {cells_of(name, 'first')}  {cells_of(name, 'refresh')}".rstrip())
     n = sum(len(s) for cell in cells for s in cell.samples.values())
-    print(f"# {len(by_certificate)} certificates in {len(cells)} cells, {n} handshakes, {state.get('took', 0):.0f} s", flush=True)
+    print(f"#| {len(by_certificate)} certificates in {len(cells)} cells, {n} handshakes, {state.get('took', 0):.0f} s", flush=True)
     expect(all(cell.samples for cell in cells), "something was looked at")
 
 
