@@ -231,6 +231,29 @@ static void replies(void)
 		put("starttls", form(STARTTLS_LDAP, form(2, blob_hex(ldap[i]))));
 }
 
+static void balancers(void)
+{
+	static const char magic[] = "0d0a0d0a000d0a515549540a";
+	static const char *const rows[] = {
+		"2100 0000",
+		"2000 0000",
+		"2000 0003 040000",
+		"2111 000c c0000201 cb007105 c350 01bb",
+		"2011 000c c0000201 cb007105 c350 01bb",
+		"2121 0024 20010db8000000000000000000000001 20010db8000000000000000000000002 c350 01bb",
+		"2111 0020 7f000001 7f000001 0001 ffff 0100026832 020004612e6200 0400050000000000",
+		"2112 000c c0000201 cb007105 c350 01bb",
+		"2111 000b c0000201 cb007105 c350 01",
+		"2131 0002 2f00",
+		"2111 ffff c0000201",
+		"2211 000c c0000201 cb007105 c350 01bb",
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		put("proxy", CAT(blob_hex(magic), blob_hex(rows[i])));
+	put("proxy", blob_text("PROXY TCP4 192.0.2.1 203.0.113.5 50000 443\r\n"));
+}
+
 int main(int argc, char **argv)
 {
 	MUST(argc == 2);
@@ -242,6 +265,7 @@ int main(int argc, char **argv)
 	requests();
 	urls();
 	replies();
+	balancers();
 	maker_done();
 	return 0;
 }
