@@ -15,9 +15,11 @@ bool der_equals(struct der a, struct der b)
 
 /*
  * X.690 10.1: the definite form, in as few bytes as it can be. Three length bytes are enough for 16 MiB, the most that TLS
- * can carry (RFC 6066 8); longer ones are refused before any arithmetic.
+ * can carry (RFC 6066 8); longer ones are refused before any arithmetic, and all above `widest`, which is 4 at most.
  */
-static bool take_length(struct der *in, size_t *len)
+#define USUAL 3
+
+static bool take_length(struct der *in, size_t *len, unsigned widest)
 {
 	if (in->at == in->end)
 		return false;
@@ -27,7 +29,7 @@ static bool take_length(struct der *in, size_t *len)
 		return *len <= der_len(*in);
 	}
 	unsigned n = first & 0x7f;
-	if (n == 0 || n > 3 || n > der_len(*in) || *in->at == 0)
+	if (n == 0 || n > widest || n > der_len(*in) || *in->at == 0)
 		return false;
 	for (*len = 0; n > 0; n--)
 		*len = *len << 8 | *in->at++;
@@ -43,7 +45,7 @@ bool der_take_any(struct der *in, uint8_t *tag, struct der *content, struct der 
 		return false;
 	*tag = *rest.at++;
 	/* X.690 8.1.2.4: tag numbers above 30 take more bytes. Nothing here has one. */
-	if ((*tag & 0x1f) == 0x1f || *tag == 0 || !take_length(&rest, &len))
+	if ((*tag & 0x1f) == 0x1f || *tag == 0 || !take_length(&rest, &len, USUAL))
 		return false;
 	*content = der_of(rest.at, len);
 	*whole = (struct der){ in->at, content->end };
@@ -66,9 +68,25 @@ bool der_take(struct der *in, uint8_t tag, struct der *content)
 	if (!der_next_is(in, tag))
 		return false;
 	rest.at++;
-	if (!take_length(&rest, &len))
+	if (!take_length(&rest, &len, USUAL))
 		return false;
 	*content = der_of(rest.at, len);
+	in->at = content->end;
+	return true;
+}
+
+bool der_take_large(struct der *in, uint8_t tag, struct der *content, struct der *whole)
+{
+	struct der rest = *in;
+	size_t len;
+
+	if (!der_next_is(in, tag))
+		return false;
+	rest.at++;
+	if (!take_length(&rest, &len, 4))
+		return false;
+	*content = der_of(rest.at, len);
+	*whole = (struct der){ in->at, content->end };
 	in->at = content->end;
 	return true;
 }

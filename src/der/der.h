@@ -66,6 +66,9 @@ bool der_take_any(struct der *in, uint8_t *tag, struct der *content, struct der 
 /* The next element with this tag, whole, with its header, and its content. */
 bool der_take_whole(struct der *in, uint8_t tag, struct der *content, struct der *whole);
 
+/* The same of up to 4 GiB, where all others take 16 MiB: for a CRL, which has no other limit. */
+bool der_take_large(struct der *in, uint8_t tag, struct der *content, struct der *whole);
+
 bool der_take_boolean(struct der *in, bool *value);               /* 00 or FF */
 bool der_take_integer(struct der *in, struct der *content);       /* minimal */
 bool der_take_small(struct der *in, uint8_t tag, int64_t *value); /* minimal INTEGER or ENUMERATED of at most 7 bytes */

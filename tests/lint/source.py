@@ -20,6 +20,8 @@ ALLOWED = {
     ("keep", "cli/stdio.h"),
     ("keep", "conf/"),  # and reads its own configuration
     ("keep", "report/"),  # what fetch found is said as the other commands say it
+    ("respond", "keep/paths.h"),  # the same files for a configured path, whoever reads them
+    ("respond", "keep/issuers.h"),  # and the same issuer for a certificate
     ("probe", "fetch/address.h"),  # the same rules for what is an address, whoever connects
 }
 

@@ -2,6 +2,7 @@
 /* The reader against X.690: what each row holds is written by hand, byte for byte. */
 #include "der/der.h"
 #include "unit.h"
+#include <stdlib.h>
 #include <string.h>
 
 static struct der view(struct blob blob)
@@ -74,6 +75,30 @@ static void refuses_every_length_that_is_not_definite_minimal_and_there(void **s
 		in = view(bytes);
 		check(bad_lengths[i].row, !der_take_whole(&in, DER_OCTET_STRING, &content, &whole));
 	}
+}
+
+static void a_crl_may_be_larger_than_all_else(void **state)
+{
+	(void)state;
+	static const size_t size = (1 << 24) + 5;
+	struct blob head = blob_hex("308401000000"), wide = blob_hex("30850001000000");
+	uint8_t *bytes = calloc(1, size + 1);
+	struct der in = der_of(bytes, size), content, whole;
+	assert_non_null(bytes);
+	memcpy(bytes, head.data, head.len);
+	assert_false(der_take_large(&in, DER_SEQUENCE, &content, &whole)); /* one byte too few */
+	in = der_of(bytes, size + 1);
+	assert_true(der_take_large(&in, DER_SEQUENCE, &content, &whole));
+	assert_int_equal(der_len(content), 1 << 24);
+	assert_int_equal(der_len(whole), size + 1);
+	assert_true(der_at_end(&in));
+	in = der_of(bytes, size + 1);
+	assert_false(der_take_large(&in, DER_OCTET_STRING, &content, &whole));
+	assert_false(der_take(&in, DER_SEQUENCE, &content));
+	memcpy(bytes, wide.data, wide.len);
+	in = der_of(bytes, size + 1);
+	assert_false(der_take_large(&in, DER_SEQUENCE, &content, &whole));
+	free(bytes);
 }
 
 static void refuses_another_tag(void **state)
@@ -425,6 +450,7 @@ int main(void)
 		T(takes_an_element_and_stops_behind_it),
 		T(takes_lengths_of_each_width),
 		T(refuses_every_length_that_is_not_definite_minimal_and_there),
+		T(a_crl_may_be_larger_than_all_else),
 		T(refuses_another_tag),
 		T(refuses_tags_of_several_bytes_and_end_of_contents),
 		T(whole_is_the_header_too),
