@@ -85,28 +85,42 @@ static void split(const char *path, char dir[PATH_MAX], const char **base)
 		snprintf(dir, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
-static int fill_and_rename(int dir, int fd, const char *temp, const char *name, const void *bytes, size_t len, mode_t mode)
+static int fill(int fd, const void *bytes, size_t len, mode_t mode, bool sync)
 {
-	if (write_all(fd, bytes, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0)
+	if (write_all(fd, bytes, len) < 0 || fchmod(fd, mode) < 0)
 		return -1;
-	return renameat(dir, temp, dir, name);
+	return sync ? fsync(fd) : 0;
 }
 
-int file_replace_at(int dir, const char *name, const void *bytes, size_t len, mode_t mode, bool sync_dir, const char *path,
-		    struct clinch_error *err)
+int file_write_temporary_at(int dir, char temp[FILE_TEMPORARY_SIZE], const void *bytes, size_t len, mode_t mode, bool sync,
+			    const char *path, struct clinch_error *err)
 {
-	char temp[NAME_MAX + 1];
 	uint32_t random;
 
 	if (gnutls_rnd(GNUTLS_RND_NONCE, &random, sizeof(random)) < 0)
 		return error_set(err, CLINCH_E_GNUTLS, "%s: no random name for the temporary file", path);
 	/* A name of its own, whatever the length of the file's: ".clinch-" is what a scan may sweep. */
-	snprintf(temp, sizeof(temp), ".clinch-%08x-%ld.tmp", random, (long)getpid());
+	snprintf(temp, FILE_TEMPORARY_SIZE, ".clinch-%08x-%ld.tmp", random, (long)getpid());
 	auto_fd fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_errno(err, "%s: no file can be made in its directory", path);
-	if (fill_and_rename(dir, fd, temp, name, bytes, len, mode) < 0) {
-		int code = error_errno(err, "%s: cannot be written", path);
+	if (fill(fd, bytes, len, mode, sync) == 0)
+		return 0;
+	int code = error_errno(err, "%s: cannot be written", path);
+	unlinkat(dir, temp, 0);
+	return code;
+}
+
+int file_replace_at(int dir, const char *name, const void *bytes, size_t len, mode_t mode, bool sync_dir, const char *path,
+		    struct clinch_error *err)
+{
+	char temp[FILE_TEMPORARY_SIZE];
+	int code = file_write_temporary_at(dir, temp, bytes, len, mode, true, path, err);
+
+	if (code < 0)
+		return code;
+	if (renameat(dir, temp, dir, name) < 0) {
+		code = error_errno(err, "%s: cannot be written", path);
 		unlinkat(dir, temp, 0);
 		return code;
 	}

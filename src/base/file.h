@@ -27,6 +27,14 @@ int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, s
 int file_replace_at(int dir, const char *name, const void *bytes, size_t len, mode_t mode, bool sync_dir, const char *path,
 		    struct clinch_error *err);
 
+/*
+ * The first half of that: a private temporary file in an open directory, written, and synced when `sync`. Its name, for
+ * renameat() or unlinkat(), is `temp`; nothing is left of it on failure.
+ */
+#define FILE_TEMPORARY_SIZE 48
+int file_write_temporary_at(int dir, char temp[FILE_TEMPORARY_SIZE], const void *bytes, size_t len, mode_t mode, bool sync,
+			    const char *path, struct clinch_error *err);
+
 /* A regular file of an open directory, no symbolic link, at most out->max bytes. CLINCH_E_MISSING when there is none. */
 int file_read_at(int dir, const char *name, struct buf *out, const char *path, struct clinch_error *err);
 

@@ -14,6 +14,7 @@
 #define HELD_BYTES_MAX (2 * 1024 * 1024) /* 21 bytes a certificate where there are 100,000 */
 #define SKEW_S 300
 #define BATCH_MS 200
+#define MANY 16       /* rows that wait for a response: what comes then goes to disk together */
 #define RESCUE_MS 200 /* of one tick, for writing what the store did not take */
 
 static uint32_t skew_of(const struct keeper *keeper)
@@ -204,6 +205,24 @@ static void catch_up(struct keeper *keeper, struct keep_row *row, const clinch_s
 	take_loaded(keeper, row, response, &verdict);
 }
 
+static int to_store(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject,
+		    clinch_response_t *response, enum store_answer *answer, struct clinch_error *err)
+{
+	bool gather = keeper->unsynced && keeper->fetching >= MANY;
+	int rc;
+
+	if (keeper->n_gathered == STORE_GATHERED_MAX || (!gather && keeper->n_gathered > 0))
+		holding_sync(keeper);
+	rc = (gather ? store_gather : store_offer)(keeper->store, subject, response, keeper_now(), &keeper->policy, answer,
+						   err);
+	if (rc < 0 || *answer != STORE_TOOK || !gather)
+		return rc;
+	struct gathered *at = &keeper->gathered[keeper->n_gathered++];
+	memcpy(at->fingerprint, row->fingerprint, FINGERPRINT_LEN);
+	at->response = clinch_response_ref(response);
+	return 0;
+}
+
 int holding_offer(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject, clinch_response_t *response,
 		  enum store_answer *answer, struct clinch_error *err)
 {
@@ -213,7 +232,7 @@ int holding_offer(struct keeper *keeper, struct keep_row *row, const clinch_subj
 	*answer = rule_in_memory(keeper, row, response, now);
 	if (row->unsaved && *answer != STORE_TOOK)
 		return 0;
-	rc = store_offer(keeper->store, subject, response, now, &keeper->policy, answer, err);
+	rc = to_store(keeper, row, subject, response, answer, err);
 	if (rc == CLINCH_E_MEMORY)
 		return rc;
 	if (rc < 0) {
@@ -235,17 +254,39 @@ int holding_offer(struct keeper *keeper, struct keep_row *row, const clinch_subj
 
 /* ---- the batch ---- */
 
+/* A newer one may have come since, and the row may have gone. */
+static void keep_in_memory(struct keeper *keeper, const struct gathered *gathered)
+{
+	struct keep_row *row = rows_find(&keeper->rows, gathered->fingerprint);
+
+	if (row && !row->unsaved && row->this_update == clinch_response_verdict(gathered->response)->this_update)
+		hold(keeper, row, gathered->response, false);
+}
+
+static void end_batch(struct keeper *keeper, bool is_on_disk)
+{
+	for (size_t i = 0; i < keeper->n_gathered; i++) {
+		if (!is_on_disk)
+			keep_in_memory(keeper, &keeper->gathered[i]);
+		clinch_response_unref(keeper->gathered[i].response);
+	}
+	keeper->n_gathered = 0;
+}
+
 void holding_sync(struct keeper *keeper)
 {
 	struct keep_event event = { .kind = KEEP_BATCH_END };
 	struct clinch_error err = { 0 };
+	bool is_on_disk;
 
-	uv_timer_stop(&keeper->timer[TIMER_BATCH]);
 	if (!keeper->unsynced)
 		return;
+	uv_timer_stop(&keeper->timer[TIMER_BATCH]);
 	keeper->unsynced = false;
-	if (keeper->store_works && store_sync(keeper->store, &err) < 0)
+	is_on_disk = store_sync(keeper->store, &err) == 0;
+	if (!is_on_disk)
 		say_unwritable(keeper, &err);
+	end_batch(keeper, is_on_disk);
 	tell(keeper, &event);
 }
 
@@ -323,6 +364,7 @@ static void reopen(struct keeper *keeper)
 		say_unwritable(keeper, &err);
 		return;
 	}
+	holding_sync(keeper); /* fails, and leaves what was gathered in memory */
 	store_close(keeper->store);
 	keeper->store = store;
 	stat(keeper->conf->store, &keeper->store_is);
@@ -347,6 +389,7 @@ static bool has_file(const struct keeper *keeper, const struct keep_row *row)
 static void look_for_losses(struct keeper *keeper)
 {
 	keeper->may_have_lost = false;
+	holding_sync(keeper); /* what is gathered is not lost */
 	for (struct keep_row *row = NULL; (row = table_next(&keeper->rows, row));) {
 		if (row->this_update == 0 || row->unsaved || has_file(keeper, row))
 			continue;

@@ -103,9 +103,14 @@ struct keeper {
 	struct stat store_is; /* when it was opened */
 	bool store_works;     /* else it was said */
 	bool unsynced;        /* taken since the last sync */
-	bool may_have_lost;   /* a file of it was removed */
-	size_t held_bytes;    /* of responses that are in the store too */
-	size_t unsaved;       /* rows whose response is in memory alone */
+	struct gathered {     /* what is written with the next sync: to be kept in memory when that fails */
+		uint8_t fingerprint[FINGERPRINT_LEN];
+		clinch_response_t *response;
+	} gathered[STORE_GATHERED_MAX];
+	size_t n_gathered;
+	bool may_have_lost; /* a file of it was removed */
+	size_t held_bytes;  /* of responses that are in the store too */
+	size_t unsaved;     /* rows whose response is in memory alone */
 	struct watches *store_watches;
 	struct sweep *sweep;
 };

@@ -123,6 +123,7 @@ void sweep_tick(struct keeper *keeper)
 	if (!keeper->sweep || now < keeper->sweep->next_s)
 		return;
 	keeper->sweep->next_s = now + EVERY_S;
+	holding_sync(keeper); /* its temporary files are not left over */
 	dir = opendir(keeper->conf->store);
 	while (dir && (entry = readdir(dir)))
 		look_at(keeper, dirfd(dir), entry->d_name, now);

@@ -15,16 +15,33 @@
 
 #define NAME_SIZE (2 * FINGERPRINT_LEN + sizeof(".der"))
 
+#define FEW 8 /* files are synced one by one; more than that by their file system as a whole */
+
+struct gathered { /* written, and not renamed yet */
+	uint8_t fingerprint[FINGERPRINT_LEN];
+	char temp[FILE_TEMPORARY_SIZE];
+};
+
 struct store {
 	int dir, lock; /* lock: -1 where it is only read, or the disk takes no file */
 	bool writes;
+	struct gathered *gathered; /* NULL: nothing was yet; else STORE_GATHERED_MAX of them */
+	size_t n_gathered;
 	char path[]; /* for messages */
 };
+
+static void give_up_gathered(struct store *store)
+{
+	while (store->n_gathered > 0)
+		unlinkat(store->dir, store->gathered[--store->n_gathered].temp, 0);
+}
 
 void store_close(struct store *store)
 {
 	if (!store)
 		return;
+	give_up_gathered(store);
+	free(store->gathered);
 	if (store->dir >= 0)
 		close(store->dir);
 	if (store->lock >= 0)
@@ -81,7 +98,7 @@ static int take_lock(struct store *store, struct clinch_error *err)
 int store_open(struct store **out, const char *dir, bool for_writing, struct clinch_error *err)
 {
 	size_t len = strlen(dir);
-	AUTO(cleanup_store) struct store *store = malloc(sizeof(*store) + len + 1);
+	AUTO(cleanup_store) struct store *store = calloc(1, sizeof(*store) + len + 1);
 
 	if (!store)
 		return error_set(err, CLINCH_E_MEMORY, "%s: no memory", dir);
@@ -114,16 +131,29 @@ void store_follow(struct store *store)
 		return; /* the next call tries again */
 }
 
-/* The file's name, and its path for messages. */
-static void name_of(const struct store *store, const clinch_subject_t *subject, char name[NAME_SIZE], char path[PATH_MAX])
+static void name_of_fingerprint(char name[NAME_SIZE], const uint8_t *fingerprint)
 {
 	static const char digits[] = "0123456789abcdef";
 
 	for (size_t i = 0; i < FINGERPRINT_LEN; i++) {
-		name[2 * i] = digits[subject->fingerprint[i] >> 4];
-		name[2 * i + 1] = digits[subject->fingerprint[i] & 15];
+		name[2 * i] = digits[fingerprint[i] >> 4];
+		name[2 * i + 1] = digits[fingerprint[i] & 15];
 	}
 	memcpy(name + 2 * (size_t)FINGERPRINT_LEN, ".der", sizeof(".der"));
+}
+
+static struct gathered *find_gathered(const struct store *store, const clinch_subject_t *subject)
+{
+	for (size_t i = 0; i < store->n_gathered; i++)
+		if (memcmp(store->gathered[i].fingerprint, subject->fingerprint, FINGERPRINT_LEN) == 0)
+			return &store->gathered[i];
+	return NULL;
+}
+
+/* The file's name, and its path for messages. */
+static void name_of(const struct store *store, const clinch_subject_t *subject, char name[NAME_SIZE], char path[PATH_MAX])
+{
+	name_of_fingerprint(name, subject->fingerprint);
 	snprintf(path, PATH_MAX, "%.*s/%s", PATH_MAX - (int)NAME_SIZE - 2, store->path, name);
 }
 
@@ -137,7 +167,8 @@ int store_load(const struct store *store, const clinch_subject_t *subject, int64
 		*out = NULL;
 	*verdict = (struct clinch_verdict){ .revocation_reason = -1 };
 	name_of(store, subject, name, path);
-	int code = file_read_at(store->dir, name, &buf, path, err);
+	const struct gathered *gathered = find_gathered(store, subject);
+	int code = file_read_at(store->dir, gathered ? gathered->temp : name, &buf, path, err);
 	if (code < 0)
 		return code;
 	const gnutls_datum_t der = { buf.data, (unsigned)buf.len };
@@ -160,10 +191,47 @@ bool store_stat(const struct store *store, const clinch_subject_t *subject, stru
 	return fstatat(store->dir, name, out, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-int store_offer(struct store *store, const clinch_subject_t *subject, const clinch_response_t *response, int64_t now,
-		const struct clinch_policy *policy, enum store_answer *answer, struct clinch_error *err)
+/* A second one for the same certificate takes the place of the first. */
+static int write_gathered(struct store *store, const clinch_subject_t *subject, gnutls_datum_t der, const char *path,
+			  struct clinch_error *err)
+{
+	struct gathered *at = find_gathered(store, subject);
+	char temp[FILE_TEMPORARY_SIZE];
+	int code = file_write_temporary_at(store->dir, temp, der.data, der.size, 0644, false, path, err);
+
+	if (code < 0)
+		return code;
+	if (at)
+		unlinkat(store->dir, at->temp, 0);
+	else
+		at = &store->gathered[store->n_gathered++];
+	memcpy(at->fingerprint, subject->fingerprint, FINGERPRINT_LEN);
+	memcpy(at->temp, temp, sizeof(temp));
+	return 0;
+}
+
+static bool can_gather(struct store *store)
+{
+	if (!store->gathered)
+		store->gathered = calloc(STORE_GATHERED_MAX, sizeof(*store->gathered));
+	return store->gathered && store->n_gathered < STORE_GATHERED_MAX;
+}
+
+static int take(struct store *store, const clinch_subject_t *subject, const clinch_response_t *response, bool gather,
+		struct clinch_error *err)
 {
 	char name[NAME_SIZE], path[PATH_MAX];
+	gnutls_datum_t der = clinch_response_der(response);
+
+	name_of(store, subject, name, path);
+	if (find_gathered(store, subject) || (gather && can_gather(store)))
+		return write_gathered(store, subject, der, path, err);
+	return file_replace_at(store->dir, name, der.data, der.size, 0644, false, path, err);
+}
+
+static int offer(struct store *store, const clinch_subject_t *subject, const clinch_response_t *response, int64_t now,
+		 const struct clinch_policy *policy, bool gather, enum store_answer *answer, struct clinch_error *err)
+{
 	struct clinch_verdict held;
 
 	if (!store->writes || !response_is_about(response, subject))
@@ -174,18 +242,60 @@ int store_offer(struct store *store, const clinch_subject_t *subject, const clin
 	if (code == CLINCH_E_MEMORY)
 		return error_set(err, code, "%s: no memory to read what is held", store->path);
 	enum store_answer found = store_rule(clinch_response_verdict(response), code == 0 ? &held : NULL);
-	if (found == STORE_TOOK) {
-		gnutls_datum_t der = clinch_response_der(response);
-		name_of(store, subject, name, path);
-		code = file_replace_at(store->dir, name, der.data, der.size, 0644, false, path, err);
-		if (code < 0)
-			return code;
+	code = found == STORE_TOOK ? take(store, subject, response, gather, err) : 0;
+	if (code == 0)
+		*answer = found;
+	return code;
+}
+
+int store_offer(struct store *store, const clinch_subject_t *subject, const clinch_response_t *response, int64_t now,
+		const struct clinch_policy *policy, enum store_answer *answer, struct clinch_error *err)
+{
+	return offer(store, subject, response, now, policy, false, answer, err);
+}
+
+int store_gather(struct store *store, const clinch_subject_t *subject, const clinch_response_t *response, int64_t now,
+		 const struct clinch_policy *policy, enum store_answer *answer, struct clinch_error *err)
+{
+	return offer(store, subject, response, now, policy, true, answer, err);
+}
+
+/* ---- the end of a batch ---- */
+
+static bool sync_each(const struct store *store)
+{
+	for (size_t i = 0; i < store->n_gathered; i++) {
+		auto_fd fd = openat(store->dir, store->gathered[i].temp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || fsync(fd) < 0)
+			return false;
 	}
-	*answer = found;
-	return 0;
+	return true;
+}
+
+/* No name leads to bytes that are not on disk. */
+static bool sync_gathered(const struct store *store)
+{
+	return store->n_gathered > FEW ? syncfs(store->dir) == 0 : sync_each(store);
+}
+
+static bool rename_gathered(struct store *store)
+{
+	char name[NAME_SIZE];
+
+	for (; store->n_gathered > 0; store->n_gathered--) {
+		const struct gathered *last = &store->gathered[store->n_gathered - 1];
+		name_of_fingerprint(name, last->fingerprint);
+		if (renameat(store->dir, last->temp, store->dir, name) < 0)
+			return false;
+	}
+	return true;
 }
 
 int store_sync(struct store *store, struct clinch_error *err)
 {
-	return fsync(store->dir) < 0 ? error_errno(err, "%s: cannot be synced", store->path) : 0;
+	if (sync_gathered(store) && rename_gathered(store) && fsync(store->dir) == 0)
+		return 0;
+	int code = error_errno(err, "%s: cannot be synced", store->path);
+	give_up_gathered(store);
+	return code;
 }

@@ -55,6 +55,16 @@ bool store_stat(const struct store *store, const clinch_subject_t *subject, stru
  */
 int store_offer(struct store *store, const clinch_subject_t *subject, const clinch_response_t *response, int64_t now,
 		const struct clinch_policy *policy, enum store_answer *answer, struct clinch_error *err);
+
+/*
+ * The same, where many come at a time: sync and rename too are left to store_sync(), for all of them together. Until then
+ * others see the old one, this process the new one. At most STORE_GATHERED_MAX; each more is as by store_offer().
+ */
+#define STORE_GATHERED_MAX 256
+int store_gather(struct store *store, const clinch_subject_t *subject, const clinch_response_t *response, int64_t now,
+		 const struct clinch_policy *policy, enum store_answer *answer, struct clinch_error *err);
+
+/* On failure some of what was gathered may be held and some not: each is to be offered again. */
 int store_sync(struct store *store, struct clinch_error *err);
 
 #endif
