@@ -8,7 +8,7 @@ SANITIZE ?= none
 PREFIX ?= /usr/local
 export CC SANITIZE JOBS
 
-.PHONY: all help deps demo check check-fresh deb bench fuzz coverage mutate valgrind tidy format install clean
+.PHONY: all help deps demo check check-fresh deb bench fuzz coverage mutate tsan valgrind tidy format install clean
 
 all:
 	@tools/packages check build
@@ -25,6 +25,7 @@ help:
 	@echo "make fuzz         each fuzzer for SECONDS (600)"
 	@echo "make coverage     the lines of src/ocsp and src/der that the fuzzers' corpora reach: at least 95 %"
 	@echo "make valgrind     the unit tests under valgrind"
+	@echo "make tsan         serve and the keeper under load, built with ThreadSanitizer"
 	@echo "make mutate       takes out each refusal in turn: some test has to notice"
 	@echo "make tidy         clang-tidy; make format: clang-format over the tree"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
@@ -67,6 +68,11 @@ valgrind:
 	@tools/build build
 	@meson test -C build --no-rebuild --suite valgrind
 
+tsan:
+	@tools/packages install build demo test clang
+	@CC=clang SANITIZE=thread tools/build build-tsan
+	@meson test -C build-tsan --no-rebuild --suite tsan --print-errorlogs
+
 mutate:
 	@tools/packages install build demo test
 	@tools/mutate/mutate
@@ -86,4 +92,4 @@ install:
 	@meson install -C build-install --no-rebuild
 
 clean:
-	rm -rf build build-bench build-coverage build-fuzz build-mutate build-install build-gcc-* build-clang-*
+	rm -rf build build-bench build-coverage build-fuzz build-mutate build-tsan build-install build-gcc-* build-clang-*
