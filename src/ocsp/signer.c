@@ -343,13 +343,3 @@ const uint8_t *ocsp_signer_fingerprint(const struct ocsp_signer *signer)
 {
 	return signer->fingerprint;
 }
-
-gnutls_datum_t ocsp_signer_cert(const struct ocsp_signer *signer)
-{
-	return (gnutls_datum_t){ (uint8_t *)signer->cert.view.whole.at, (unsigned)der_len(signer->cert.view.whole) };
-}
-
-struct issuer *ocsp_signer_ca(const struct ocsp_signer *signer)
-{
-	return signer->ca;
-}

@@ -34,10 +34,6 @@ int64_t ocsp_signer_not_after(const struct ocsp_signer *signer);
 bool ocsp_signer_is_delegate(const struct ocsp_signer *signer);
 bool ocsp_signer_has_nocheck(const struct ocsp_signer *signer);           /* a delegate without it: worth a warning */
 const uint8_t *ocsp_signer_fingerprint(const struct ocsp_signer *signer); /* SHA-256 of the certificate */
-/* What it was made of; borrowed. */
-gnutls_datum_t ocsp_signer_cert(const struct ocsp_signer *signer);
-struct issuer *ocsp_signer_ca(const struct ocsp_signer *signer);
-
 /* What is said of one certificate. */
 struct ocsp_single {
 	struct der cert_id;        /* whole, with its header: byte for byte what was asked; copied as it is */

@@ -2,28 +2,18 @@
 #include "respond/authority.h"
 #include "base/error.h"
 #include "base/time.h"
-#include "der/oid.h"
 #include "ocsp/describe.h"
-#include "tls/counted.h"
+#include "respond/token.h"
 #include "x509/chain.h"
 #include "x509/private_key.h"
 #include <stdio.h>
 #include <string.h>
 
-/* The signer with the key as it was opened last. */
-struct opened {
-	struct counted counted;
-	struct ocsp_signer *signer;
-};
-
 struct authority_signer {
-	struct counted_slot slot; /* struct opened */
+	struct ocsp_signer *signer;
 	signer_id id;
 	int64_t not_before, not_after;
-	unsigned options;
-	char *name;                  /* for messages */
-	char *token, *password_file; /* token: its URL; NULL: the key is of a file and cannot be lost */
-	_Atomic int64_t tried_at;    /* when the token was last looked for */
+	char *name; /* for messages */
 };
 
 struct load {
@@ -35,33 +25,6 @@ struct load {
 };
 
 /* ---- one signer ---- */
-
-static void destroy_opened(struct counted *counted)
-{
-	struct opened *opened = (struct opened *)counted;
-
-	ocsp_signer_unref(opened->signer);
-	free(opened);
-}
-
-static int publish(struct authority_signer *signer, struct ocsp_signer *with, struct clinch_error *err)
-{
-	struct opened *opened = calloc(1, sizeof(*opened));
-
-	if (!opened) {
-		ocsp_signer_unref(with);
-		return error_set(err, CLINCH_E_MEMORY, "no memory for a signer");
-	}
-	counted_init(&opened->counted, destroy_opened);
-	opened->signer = with;
-	counted_publish(&signer->slot, &opened->counted);
-	return 0;
-}
-
-static struct opened *take(struct authority_signer *signer)
-{
-	return (struct opened *)counted_take(&signer->slot);
-}
 
 /* The sentence of `code`, with the name of what it is about in front. */
 static int about(struct clinch_error *err, int code, const char *name)
@@ -75,16 +38,11 @@ static int about(struct clinch_error *err, int code, const char *name)
 	return code;
 }
 
-static int open_signer(struct ocsp_signer **out, const struct authority_signer *signer, const gnutls_datum_t *cert,
-		       struct issuer *ca, const char *key_name, struct clinch_error *err)
+static int load_key(gnutls_privkey_t *out, const struct signer_conf *conf, struct clinch_error *err)
 {
-	gnutls_privkey_t key = NULL;
-	int code = private_key_load(&key, key_name, signer->password_file, err);
-
-	if (code < 0)
-		return code; /* whose sentence names the key */
-	code = ocsp_signer_new(out, cert, ca, key, signer->options, err);
-	return code < 0 ? about(err, code, signer->name) : 0;
+	if (private_key_is_url(conf->key) && !conf->password_file) /* both: it says why not */
+		return token_key_open(out, conf->key, err);
+	return private_key_load(out, conf->key, conf->password_file, err);
 }
 
 /* "ocsp.pem with the key ocsp.key"; of a URL no attribute of its query, where a PIN may stand. */
@@ -94,15 +52,6 @@ static char *name_signer(const struct signer_conf *conf)
 	char *name = NULL;
 
 	return asprintf(&name, "%s with the key %.*s", conf->cert, (int)key_len, conf->key) < 0 ? NULL : name;
-}
-
-static bool copy_names(struct authority_signer *signer, const struct signer_conf *conf)
-{
-	signer->name = name_signer(conf);
-	signer->token = private_key_is_url(conf->key) ? strdup(conf->key) : NULL;
-	signer->password_file = conf->password_file ? strdup(conf->password_file) : NULL;
-	return signer->name && !signer->token == !private_key_is_url(conf->key) &&
-	       !signer->password_file == !conf->password_file;
 }
 
 static signer_id id_of(const struct ocsp_signer *signer)
@@ -117,21 +66,25 @@ static int load_signer(struct authority_signer *signer, const struct signer_conf
 		       struct clinch_error *err)
 {
 	auto_chain chain = { .n = 0 };
-	struct ocsp_signer *opened;
+	gnutls_privkey_t key = NULL;
+	unsigned options = (conf->pss ? OCSP_SIGNER_PSS : 0u) | (load->conf->by_name ? OCSP_SIGNER_BY_NAME : 0u);
 	int code = chain_read(&chain, conf->cert, err);
 
 	if (code < 0)
 		return code;
-	if (!copy_names(signer, conf))
+	signer->name = name_signer(conf);
+	if (!signer->name)
 		return error_set(err, CLINCH_E_MEMORY, "no memory for a signer");
-	signer->options = (conf->pss ? OCSP_SIGNER_PSS : 0u) | (load->conf->by_name ? OCSP_SIGNER_BY_NAME : 0u);
-	code = open_signer(&opened, signer, &chain.cert[0], load->authority->issuer, conf->key, err);
+	code = load_key(&key, conf, err);
 	if (code < 0)
-		return code;
-	signer->id = id_of(opened);
-	signer->not_before = ocsp_signer_not_before(opened);
-	signer->not_after = ocsp_signer_not_after(opened);
-	return publish(signer, opened, err);
+		return code; /* its sentence names the key */
+	code = ocsp_signer_new(&signer->signer, &chain.cert[0], load->authority->issuer, key, options, err);
+	if (code < 0)
+		return about(err, code, signer->name);
+	signer->id = id_of(signer->signer);
+	signer->not_before = ocsp_signer_not_before(signer->signer);
+	signer->not_after = ocsp_signer_not_after(signer->signer);
+	return 0;
 }
 
 static bool is_valid(const struct authority_signer *signer, int64_t now)
@@ -141,10 +94,8 @@ static bool is_valid(const struct authority_signer *signer, int64_t now)
 
 static void drop_signer(struct authority_signer *signer)
 {
-	counted_publish(&signer->slot, NULL);
+	ocsp_signer_unref(signer->signer);
 	free(signer->name);
-	free(signer->token);
-	free(signer->password_file);
 }
 
 /* ---- loading ---- */
@@ -159,31 +110,25 @@ static void warn(const struct load *load, const char *name, const char *what)
 	load->warn(sentence, load->user);
 }
 
-static void warn_of_signer(const struct load *load, struct authority_signer *signer)
+static void warn_of_signer(const struct load *load, const struct authority_signer *signer)
 {
-	struct opened *opened = take(signer);
 	struct clinch_error err = { 0 };
 
-	if (ocsp_signer_check(opened->signer, load->now, &err) < 0)
+	if (ocsp_signer_check(signer->signer, load->now, &err) < 0)
 		warn(load, signer->name, err.text);
-	if (ocsp_signer_is_delegate(opened->signer) && !ocsp_signer_has_nocheck(opened->signer))
+	if (ocsp_signer_is_delegate(signer->signer) && !ocsp_signer_has_nocheck(signer->signer))
 		warn(load, signer->name,
 		     "the signer has no id-pkix-ocsp-nocheck: some clients would ask for its own status");
-	counted_unref(&opened->counted);
 }
 
 /* At least one must be able to sign now; the others may come later, or be left over. */
 static int check_validity(const struct load *load, struct clinch_error *err)
 {
-	struct authority *authority = load->authority;
-	struct opened *first = take(&authority->signer[0]);
-	int code = authority_signs_until(authority, load->now) == INT64_MIN
-			   ? ocsp_signer_check(first->signer, load->now, err)
-			   : 0;
+	const struct authority *authority = load->authority;
+	const struct authority_signer *first = &authority->signer[0];
 
-	counted_unref(&first->counted);
-	if (code < 0)
-		return about(err, code, authority->signer[0].name);
+	if (authority_signs_until(authority, load->now) == INT64_MIN)
+		return about(err, ocsp_signer_check(first->signer, load->now, err), first->name);
 	for (size_t i = 0; i < authority->n_signers; i++)
 		warn_of_signer(load, &authority->signer[i]);
 	return 0;
@@ -324,42 +269,13 @@ bool authority_has_signer(const struct authority *authority, signer_id id)
 	return false;
 }
 
-/* The token was gone, or came back: what GnuTLS holds of it is of no use any more. One thread looks, once a second. */
-static bool reopen(struct authority_signer *signer, struct ocsp_signer *before, int64_t now)
+static int sign_with(gnutls_datum_t *out, const struct authority_signer *signer, struct ocsp_single *single, size_t n,
+		     int64_t now, const struct der *nonce, struct clinch_error *err)
 {
-	struct ocsp_signer *again;
-	int64_t tried_at = atomic_load(&signer->tried_at);
-	const gnutls_datum_t cert = ocsp_signer_cert(before);
-
-	if (!signer->token || tried_at == now || !atomic_compare_exchange_strong(&signer->tried_at, &tried_at, now))
-		return false;
-	if (open_signer(&again, signer, &cert, ocsp_signer_ca(before), signer->token, NULL) < 0)
-		return false;
-	return publish(signer, again, NULL) == 0;
-}
-
-static int sign_once(gnutls_datum_t *out, struct authority_signer *signer, const struct ocsp_single *single, size_t n,
-		     int64_t now, const struct der *nonce, bool *reopened, struct clinch_error *err)
-{
-	struct opened *opened = take(signer);
-	int code = ocsp_sign(out, opened->signer, single, n, now, nonce, err);
-
-	*reopened = code == CLINCH_E_GNUTLS && reopen(signer, opened->signer, now);
-	counted_unref(&opened->counted);
-	return code;
-}
-
-static int sign_with(gnutls_datum_t *out, struct authority_signer *signer, struct ocsp_single *single, size_t n, int64_t now,
-		     const struct der *nonce, struct clinch_error *err)
-{
-	bool reopened;
-
 	for (size_t i = 0; i < n; i++)
 		if (single[i].next_update > signer->not_after)
 			single[i].next_update = signer->not_after;
-	int code = sign_once(out, signer, single, n, now, nonce, &reopened, err);
-	if (reopened)
-		code = sign_once(out, signer, single, n, now, nonce, &reopened, err);
+	int code = ocsp_sign(out, signer->signer, single, n, now, nonce, err);
 	return code < 0 ? about(err, code, signer->name) : 0;
 }
 
@@ -369,7 +285,7 @@ int authority_sign(gnutls_datum_t *out, struct authority *authority, struct ocsp
 	int code = error_set(err, CLINCH_E_MISSING, "%s: none of its signers is valid now", authority->name);
 
 	for (size_t i = 0; i < authority->n_signers; i++) {
-		struct authority_signer *signer = &authority->signer[i];
+		const struct authority_signer *signer = &authority->signer[i];
 		if (!is_valid(signer, now))
 			continue;
 		code = sign_with(out, signer, single, n, now, nonce, err);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A certification authority that is answered for: its certificate, who signs, and what its operator decided. Immutable and
- * counted by reference, but for the keys of tokens, which are looked for again when they are lost. What it says of its
- * serials is apart (source.h), and changes more often.
+ * counted by reference. What it says of its serials is apart (source.h), and changes more often.
  */
 #ifndef RESPOND_AUTHORITY_H
 #define RESPOND_AUTHORITY_H
@@ -74,8 +73,8 @@ bool authority_has_signer(const struct authority *authority, signer_id id);
 /*
  * The first signer that is valid at `now` signs; where its key cannot, the next. nextUpdate is never beyond that one's
  * notAfter: single[].next_update is cut to it, which is how the caller learns of it. From any thread. *out as ocsp_sign()
- * has it; `id` may be NULL. CLINCH_E_MISSING: none is valid now. CLINCH_E_GNUTLS: no key can sign now. The key of a token
- * that failed is opened anew, once a second at most, by whoever signs.
+ * has it; `id` may be NULL. CLINCH_E_MISSING: none is valid now. CLINCH_E_GNUTLS: no key can sign now; one of a token will
+ * when the token is back (token.h).
  */
 int authority_sign(gnutls_datum_t *out, struct authority *authority, struct ocsp_single *single, size_t n, int64_t now,
 		   const struct der *nonce, signer_id *id, struct clinch_error *err);

@@ -8,10 +8,11 @@
 #include <stdbool.h>
 
 /*
- * `where` is a path, or a "pkcs11:" URL as GnuTLS takes it (its PIN: pin-source=file:PATH or pin-value=; nobody is asked).
- * `password_file`, NULL for none: the password is its first line. *out is the caller's, for gnutls_privkey_deinit().
- * CLINCH_E_FILE, CLINCH_E_FORMAT (no key, or a password that is missing or wrong), CLINCH_E_GNUTLS (a token that is not
- * there now), CLINCH_E_MEMORY: the sentence names the file.
+ * `where` is a path, or a "pkcs11:" URL as GnuTLS takes it (its PIN: the first line of pin-source=file:PATH, or
+ * pin-value=; nobody is asked).
+ * `password_file`, NULL for none: the password of a PEM file's key is its first line. *out is the caller's, for
+ * gnutls_privkey_deinit(). CLINCH_E_FILE, CLINCH_E_FORMAT (no key, or a password that is missing or wrong), CLINCH_E_GNUTLS
+ * (a token that is not there now), CLINCH_E_MEMORY: the sentence names the file.
  */
 int private_key_load(gnutls_privkey_t *out, const char *where, const char *password_file, struct clinch_error *err);
 

@@ -17,12 +17,12 @@ static inline void desk_open(const char *name)
 	assert_non_null(mkdtemp(scratch_template(desk, name)));
 }
 
-/* The path of a file on it; of the last eight asked for. */
+/* The path of a file on it; of the last 32 asked for. */
 static inline const char *desk_path(const char *name)
 {
-	static char paths[8][SCRATCH_SIZE + 256];
+	static char paths[32][SCRATCH_SIZE + 256];
 	static unsigned turn;
-	char *path = paths[turn++ % 8];
+	char *path = paths[turn++ % 32];
 
 	snprintf(path, sizeof(paths[0]), "%s/%s", desk, name);
 	return path;

@@ -1,152 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The pool: what is signed first, what is turned away, and that each job ends once. done() is on the pool's own thread: a
- * test that stops there has stopped the pool, and says what comes next.
- */
-#include "base/cleanup.h"
-#include "desk.h"
+/* The pool: what is signed first, what is turned away, and that each job ends once. */
 #include "ocsp/response.h"
-#include "respond/pool.h"
+#include "watched.h"
 #include <pthread.h>
-#include <semaphore.h>
-#include <time.h>
-
-#define PATIENCE_S 20 /* a wait that takes so long has failed */
-
-static struct authority *authority;
-static uint8_t id_bytes[256];
-static struct der id;
-
-static int set_up(void **state)
-{
-	(void)state;
-	struct party ca;
-	desk_open("pool");
-	party_make(&ca, PARTY_P256, PARTY_CA, NULL);
-	desk_write_party("ca", &ca);
-	party_drop(&ca);
-	const struct signer_conf signer = { .cert = desk_path("ca.pem"), .key = desk_path("ca.key") };
-	const struct authority_conf conf = { .ca = signer.cert, .signers = &signer, .n_signers = 1, .validity_s = DAY };
-	assert_int_equal(authority_load(&authority, &conf, NOW, NULL, NULL, NULL), 0);
-	id = der_of(id_bytes,
-		    ocsp_cert_id_write(id_bytes, sizeof(id_bytes), authority->issuer, HASH_SHA1, der_of("\x01", 1)));
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	authority_unref(authority);
-	desk_close();
-	maker_done();
-	return 0;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void wait_for(sem_t *what)
-{
-	struct timespec end;
-
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += PATIENCE_S;
-	assert_int_equal(sem_timedwait(what, &end), 0);
-}
-
-/* ---- a job that is watched ---- */
-
-struct watched {
-	struct pool_job job;
-	struct ocsp_single single;
-	char letter;
-	sem_t *reached, *go_on; /* done() says that it was reached, and stops until it may go on; NULL: neither */
-	atomic_int ended;
-};
-
-static char order[32];
-static atomic_uint n_order;
-
-static void on_done(struct pool_job *job)
-{
-	struct watched *watched = (struct watched *)job;
-
-	atomic_fetch_add(&watched->ended, 1);
-	order[atomic_fetch_add(&n_order, 1) % sizeof(order)] = watched->letter;
-	if (watched->reached)
-		sem_post(watched->reached);
-	if (watched->go_on)
-		sem_wait(watched->go_on);
-}
-
-static void make_job(struct watched *out, char letter, int64_t deadline_ms)
-{
-	*out = (struct watched){ .letter = letter };
-	out->single =
-		(struct ocsp_single){ .cert_id = id, .status = CLINCH_GOOD, .this_update = NOW, .next_update = NOW + DAY };
-	out->job = (struct pool_job){ .authority = authority,
-				      .single = &out->single,
-				      .n = 1,
-				      .produced_at = NOW,
-				      .deadline_ms = deadline_ms,
-				      .done = on_done };
-}
-
-static int64_t soon(void)
-{
-	return now_ms() + PATIENCE_S * 1000;
-}
-
-static void drop_answer(struct watched *watched)
-{
-	gnutls_free(watched->job.answer.data);
-}
-
-/* ---- a pool of one thread, which is stopped ---- */
-
-struct stopped {
-	struct pool *pool;
-	struct watched stopper;
-	sem_t reached, go_on;
-};
-
-static void stop_pool(struct stopped *out, const struct pool_options *options)
-{
-	atomic_store(&n_order, 0);
-	memset(order, 0, sizeof(order));
-	sem_init(&out->reached, 0, 0);
-	sem_init(&out->go_on, 0, 0);
-	assert_int_equal(pool_new(&out->pool, options, NULL), 0);
-	make_job(&out->stopper, '-', soon());
-	out->stopper.reached = &out->reached;
-	out->stopper.go_on = &out->go_on;
-	assert_true(pool_submit(out->pool, POOL_KEPT, &out->stopper.job));
-	wait_for(&out->reached);
-}
-
-static void end_pool(struct stopped *stopped)
-{
-	pool_free(stopped->pool);
-	drop_answer(&stopped->stopper);
-	sem_destroy(&stopped->reached);
-	sem_destroy(&stopped->go_on);
-}
 
 static void what_is_signed_is_a_response_with_its_nonce(void **state)
 {
 	(void)state;
-	struct pool *pool;
 	struct watched watched;
 	sem_t reached;
+	struct pool *pool = make_pool(&(struct pool_options){ .threads = 2 }, &reached);
 	struct ocsp_response response;
 	struct der nonce;
-	sem_init(&reached, 0, 0);
-	assert_int_equal(pool_new(&pool, &(struct pool_options){ .threads = 2 }, NULL), 0);
 	make_job(&watched, 'a', soon());
 	watched.job.nonce = der_of("0123456789abcdef", 16);
 	watched.reached = &reached;
@@ -161,7 +26,7 @@ static void what_is_signed_is_a_response_with_its_nonce(void **state)
 	assert_true(der_equals(nonce, watched.job.nonce));
 	pool_free(pool);
 	pool_free(NULL);
-	drop_answer(&watched);
+	drop_answers(&watched, 1);
 	sem_destroy(&reached);
 }
 
@@ -183,8 +48,7 @@ static void answers_that_are_kept_come_first(void **state)
 	wait_for(&stopped.reached);
 	assert_string_equal(order, "-cdabe");
 	end_pool(&stopped);
-	for (size_t i = 0; i < ROWS(jobs); i++)
-		drop_answer(&jobs[i]);
+	drop_answers(jobs, ROWS(jobs));
 }
 
 static void a_full_queue_turns_away_and_the_other_does_not(void **state)
@@ -216,7 +80,7 @@ static void a_full_queue_turns_away_and_the_other_does_not(void **state)
 	stopped.pool = NULL;
 	for (size_t i = 0; i < ROWS(jobs); i++) {
 		assert_int_equal(atomic_load(&jobs[i].ended), 1);
-		drop_answer(&jobs[i]);
+		drop_answers(&jobs[i], 1);
 	}
 	end_pool(&stopped);
 }
@@ -243,7 +107,7 @@ static void what_comes_too_late_is_not_signed(void **state)
 	assert_int_equal(counts.signed_ok, 2);
 	assert_int_equal(counts.failed, 0);
 	end_pool(&stopped);
-	drop_answer(&in_time);
+	drop_answers(&in_time, 1);
 }
 
 static void what_waits_too_long_ends_although_each_thread_is_stuck(void **state)
@@ -268,7 +132,7 @@ static void what_waits_too_long_ends_although_each_thread_is_stuck(void **state)
 	wait_for(&stopped.reached);
 	assert_int_equal(jobs[2].job.code, 0);
 	end_pool(&stopped);
-	drop_answer(&jobs[2]);
+	drop_answers(&jobs[2], 1);
 }
 
 static void *free_pool(void *pool)
@@ -361,21 +225,18 @@ static void the_background_takes_turns_with_what_is_not_kept(void **state)
 	if (memcmp(order, "-KL#.b.c...", 11) != 0 && memcmp(order, "-KL#a.b.c..", 11) != 0)
 		assert_string_equal(order, "-KL, then in turns");
 	end_pool(&stopped);
-	for (size_t i = 0; i < ROWS(jobs); i++)
-		drop_answer(&jobs[i]);
+	drop_answers(jobs, ROWS(jobs));
 	sem_destroy(&nothing_left);
 }
 
 static void the_background_is_left_alone_until_there_is_work(void **state)
 {
 	(void)state;
-	struct pool *pool;
 	struct watched job;
 	sem_t reached;
 	struct chores chores = { .left = 3, .reached = &reached };
-	sem_init(&reached, 0, 0);
-	assert_int_equal(
-		pool_new(&pool, &(struct pool_options){ .threads = 1, .background = do_chore, .user = &chores }, NULL), 0);
+	const struct pool_options options = { .threads = 1, .background = do_chore, .user = &chores };
+	struct pool *pool = make_pool(&options, &reached);
 	wait_for(&reached);
 	assert_int_equal(atomic_load(&chores.asked), 4);
 	make_job(&job, 'a', soon());
@@ -388,19 +249,17 @@ static void the_background_is_left_alone_until_there_is_work(void **state)
 	wait_for(&reached);
 	assert_int_equal(atomic_load(&chores.asked), 7);
 	pool_free(pool);
-	drop_answer(&job);
+	drop_answers(&job, 1);
 	sem_destroy(&reached);
 }
 
 static void a_failure_is_counted_until_a_signature_is_made(void **state)
 {
 	(void)state;
-	struct pool *pool;
 	struct watched bad, good;
 	struct pool_counts counts;
 	sem_t reached;
-	sem_init(&reached, 0, 0);
-	assert_int_equal(pool_new(&pool, &(struct pool_options){ .threads = 1 }, NULL), 0);
+	struct pool *pool = make_pool(&(struct pool_options){ .threads = 1 }, &reached);
 	make_job(&bad, 'a', soon());
 	bad.job.produced_at = NOW + 31 * DAY; /* its signer is not valid any more */
 	bad.reached = &reached;
@@ -420,7 +279,7 @@ static void a_failure_is_counted_until_a_signature_is_made(void **state)
 	assert_int_equal(counts.signed_ok, 1);
 	assert_int_equal(counts.failing_since_ms, 0);
 	pool_free(pool);
-	drop_answer(&good);
+	drop_answers(&good, 1);
 	sem_destroy(&reached);
 }
 
@@ -485,7 +344,7 @@ static void each_job_that_was_taken_ends_once(void **state)
 			assert_in_range(atomic_load(&job->ended), 0, 1);
 			assert_int_equal(job->job.answer.data != NULL, atomic_load(&job->ended) && job->job.code == 0);
 			ended += (unsigned)atomic_load(&job->ended);
-			drop_answer(job);
+			drop_answers(job, 1);
 		}
 	}
 	assert_int_equal(ended, taken);

@@ -143,11 +143,38 @@ static void a_token_that_is_not_there_is_named_without_its_pin(void **state)
 	assert_null(strstr(err.text, "1234"));
 }
 
+/* RFC 7512 2.4; what cannot be read is named as it was decoded. */
+static void the_file_of_a_pin_is_a_path_or_a_file_uri(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *url, *sentence;
+	} rows[] = {
+		{ "pkcs11:token=x?pin-source=/absent/a", "/absent/a: " },
+		{ "pkcs11:token=x?pin-source=file:/absent/b", "/absent/b: " },
+		{ "pkcs11:token=x?pin-source=file:///absent/c", "/absent/c: " },
+		{ "pkcs11:token=x?module-name=y&pin-source=file:%2Fabsent%2fd%25&a=b", "/absent/d%: " },
+		{ "pkcs11:token=x?pin-source=/absent/e%zz%4&a=b", "/absent/e%zz%4: " },
+	};
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		gnutls_privkey_t key = NULL;
+		struct clinch_error err = { 0 };
+		check_int(rows[i].url, private_key_load(&key, rows[i].url, NULL, &err), CLINCH_E_FILE);
+		if (strncmp(err.text, rows[i].sentence, strlen(rows[i].sentence)) != 0)
+			fail_msg("\"%s\" does not begin with \"%s\"", err.text, rows[i].sentence);
+	}
+	gnutls_privkey_t key = NULL;
+	struct clinch_error err = { 0 };
+	assert_int_equal(private_key_load(&key, "pkcs11:token=x?pin-value=1", path_of("right"), &err), CLINCH_E_ARGUMENT);
+	assert_null(strstr(err.text, "pin-value=1"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_key_is_loaded_or_refused_with_the_reason),
 		T(a_token_that_is_not_there_is_named_without_its_pin),
+		T(the_file_of_a_pin_is_a_path_or_a_file_uri),
 	};
 	return cmocka_run_group_tests_name("private_key", tests, make_files, drop_files);
 }
