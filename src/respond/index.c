@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "respond/lines.h"
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -18,8 +20,17 @@ struct indexing {
 	const char *name;
 };
 
-#define REFUSE(format, ...)                                                                                                 \
-	error_set(err, CLINCH_E_FORMAT, "%s: line %u: " format, in->name, line->number __VA_OPT__(, ) __VA_ARGS__)
+__attribute__((format(printf, 4, 5))) static int refuse(const struct indexing *in, const struct line *line,
+							struct clinch_error *err, const char *format, ...)
+{
+	va_list arguments;
+	char text[200];
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	return error_set(err, CLINCH_E_FORMAT, "%s: line %u: %s", in->name, line->number, text);
+}
 
 /* The most of a field that is quoted in a message. */
 #define QUOTED 48
@@ -132,14 +143,14 @@ static int take_reason(const struct indexing *in, const struct line *line, struc
 	const struct reason *reason = find_reason(name);
 
 	if (!reason)
-		return REFUSE("\"%s\" is not a reason for a revocation", quoted(shown, name));
+		return refuse(in, line, err, "\"%s\" is not a reason for a revocation", quoted(shown, name));
 	/* A delta CRL's: the certificate is not revoked any more, which "R" says that it is. */
 	if (reason->number == 8)
-		return REFUSE("removeFromCRL is no reason for a revocation: such a certificate is valid (V)");
+		return refuse(in, line, err, "removeFromCRL is no reason for a revocation: such a certificate is valid (V)");
 	if (more && !reason->has_more)
-		return REFUSE("there is something behind %s, where nothing belongs", reason->name);
+		return refuse(in, line, err, "there is something behind %s, where nothing belongs", reason->name);
 	if (reason->has_more && left.len == 0)
-		return REFUSE("%s is to be followed by a comma and something more", reason->name);
+		return refuse(in, line, err, "%s is to be followed by a comma and something more", reason->name);
 	*out = reason->number;
 	return 0;
 }
@@ -153,7 +164,8 @@ static int take_revocation(const struct indexing *in, const struct line *line, s
 
 	out->says = SOURCE_REVOKED;
 	if (!time_of(&out->revoked_at, at))
-		return REFUSE("\"%s\" is not when it was revoked, YYMMDDHHMMSSZ or YYYYMMDDHHMMSSZ", quoted(shown, at));
+		return refuse(in, line, err, "\"%s\" is not when it was revoked, YYMMDDHHMMSSZ or YYYYMMDDHHMMSSZ",
+			      quoted(shown, at));
 	return more ? take_reason(in, line, left, &out->reason, err) : 0;
 }
 
@@ -166,14 +178,14 @@ static int take_status(const struct indexing *in, const struct line *line, const
 	char status = field[STATUS].len == 1 ? *field[STATUS].at : '\0';
 
 	if (status != 'V' && status != 'R' && status != 'E')
-		return REFUSE("the status is \"%s\", not V, R or E", quoted(shown, field[STATUS]));
+		return refuse(in, line, err, "the status is \"%s\", not V, R or E", quoted(shown, field[STATUS]));
 	if (!time_of(&out->not_after, field[NOT_AFTER]))
-		return REFUSE("\"%s\" is not the certificate's end, YYMMDDHHMMSSZ or YYYYMMDDHHMMSSZ",
+		return refuse(in, line, err, "\"%s\" is not the certificate's end, YYMMDDHHMMSSZ or YYYYMMDDHHMMSSZ",
 			      quoted(shown, field[NOT_AFTER]));
 	if (status == 'R')
 		return take_revocation(in, line, field[REVOKED], out, err);
 	if (field[REVOKED].len)
-		return REFUSE("the status is %c, and it has the time of a revocation", status);
+		return refuse(in, line, err, "the status is %c, and it has the time of a revocation", status);
 	return 0;
 }
 
@@ -191,12 +203,12 @@ static int take_line(const struct line *line, void *user, struct clinch_error *e
 		return 0;
 	n = split(field, line);
 	if (n != FIELDS)
-		return REFUSE("%u fields with a tab between them, not %d", n, FIELDS);
+		return refuse(in, line, err, "%u fields with a tab between them, not %d", n, FIELDS);
 	code = take_status(in, line, field, &status, err);
 	if (code < 0)
 		return code;
 	if (field[SERIAL].len & 1 || !serial_from_hex(&key, field[SERIAL].at, field[SERIAL].len))
-		return REFUSE("\"%s\" is not a serial number: pairs of hexadecimal digits, at most %d",
+		return refuse(in, line, err, "\"%s\" is not a serial number: pairs of hexadecimal digits, at most %d",
 			      quoted(shown, field[SERIAL]), SERIAL_BYTES);
 	if (!serials_add(in->serials, &key, &status, line->number))
 		return error_set(err, CLINCH_E_MEMORY, "%s: no memory for line %u", in->name, line->number);

@@ -3,6 +3,7 @@
  * The inputs that fuzzing starts from: one of each kind of thing the targets read. `seeds DIR` writes DIR/<target>/<number>;
  * what libFuzzer finds beyond them and keeps is what is committed in corpus/.
  */
+#include "../unit/crls.h"
 #include "fuzz.h"
 #include "maker.h"
 #include "probe/starttls.h"
@@ -254,6 +255,56 @@ static void balancers(void)
 	put("proxy", blob_text("PROXY TCP4 192.0.2.1 203.0.113.5 50000 443\r\n"));
 }
 
+static void indexes(void)
+{
+	static const char *const rows[] = {
+		"V\t270101000000Z\t\t0A\tunknown\t/CN=x\n",
+		"V\t20610101000000Z\t\t00FF\tunknown\t/CN=a\\\tb\r\n# remark\n",
+		"E\t260101000000Z\t\t11223344556677889900AABBCCDDEEFF1122334455\tunknown\t/CN=x\n",
+		"R\t270101000000Z\t260201000000Z\t0B\tunknown\t/CN=x\n",
+		"R\t270101000000Z\t20260201000000Z,keyCompromise\t0C\tunknown\t/CN=x\n",
+		"R\t270101000000Z\t260201000000Z,holdInstruction,holdInstructionReject\t0D\tunknown\t/CN=x\n",
+		"R\t270101000000Z\t260201000000Z,CAkeyTime,20260101000000Z\t0E\tunknown\t/CN=x\n",
+		"R\t270101000000Z\t260201000000Z\t0A\tunknown\t/CN=x\n",
+		"V\t270101000000Z\t\t0F\tunknown\t/CN=cut",
+	};
+	struct blob all = BLOB_NONE;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		all = CAT(all, blob_text(rows[i]));
+		put("index", form(0, blob_text(rows[i])));
+		put("index", form(0, all));
+	}
+	put("index", form(0, BLOB_NONE));
+	put("index", form(1, blob_text("# by hand\n0A\n 0x0b \nserial=0C # x\n00:0D:0e\r\n\n0A\n")));
+	put("index", form(1, blob_text("-1\n")));
+}
+
+static void crls(void)
+{
+	static const char *const scopes[] = { "30038101ff", "30038201ff", "3009a007a0058603613a62", "300483020640",
+					      "30038401ff" };
+	struct crl_spec spec = crl_of(CAT(
+		crl_entry("0a"), crl_entry_with("0080", crl_reason(1)),
+		crl_entry_with("0b", CAT(crl_reason(6), extension(X_INVALIDITY_DATE, -1, generalized("20260101000000Z")))),
+		crl_entry_with("0c", extension(X_CERTIFICATE_ISSUER, 1, SEQ(BLOB_NONE)))));
+	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
+		spec.extensions =
+			CAT(extension(X_CRL_NUMBER, -1, blob_hex("020101")), extension(X_SCOPE, 1, blob_hex(scopes[i])));
+		put("crl", form(0, make_whole_crl(&spec)));
+		put("crl", form(1, make_crl_tbs(&spec)));
+		spec.entries =
+			i % 2 ? BLOB_NONE : CAT(crl_entry("0a"), crl_entry_with("0b", crl_reason(4)), crl_entry("0a"));
+	}
+	spec.extensions = BLOB_NONE;
+	put("crl", form(1, make_crl_tbs(&spec)));
+	const gnutls_datum_t der = blob_datum(make_whole_crl(&spec));
+	gnutls_datum_t pem;
+	MUST(gnutls_pem_base64_encode2("X509 CRL", &der, &pem) == 0);
+	put("crl",
+	    form(0, CAT(blob_text("one\n"), blob_of(pem.data, pem.size), blob_text("two\n"), blob_of(pem.data, pem.size))));
+	gnutls_free(pem.data);
+}
+
 int main(int argc, char **argv)
 {
 	MUST(argc == 2);
@@ -266,6 +317,8 @@ int main(int argc, char **argv)
 	urls();
 	replies();
 	balancers();
+	indexes();
+	crls();
 	maker_done();
 	return 0;
 }

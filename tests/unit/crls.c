@@ -17,11 +17,17 @@ struct crl_spec crl_of(struct blob entries)
 				  .entries = entries };
 }
 
+struct blob make_crl_tbs(const struct crl_spec *spec)
+{
+	return SEQ(spec->version, algorithm_of(spec->scheme), common_name(spec->issuer), spec->this_update,
+		   spec->next_update, spec->entries.len ? SEQ(spec->entries) : BLOB_NONE,
+		   spec->extensions.len ? tlv(0xa0, SEQ(spec->extensions)) : BLOB_NONE);
+}
+
 struct blob make_whole_crl(const struct crl_spec *spec)
 {
-	struct blob tbs = SEQ(spec->version, algorithm_of(spec->scheme), common_name(spec->issuer), spec->this_update,
-			      spec->next_update, spec->entries.len ? SEQ(spec->entries) : BLOB_NONE,
-			      spec->extensions.len ? tlv(0xa0, SEQ(spec->extensions)) : BLOB_NONE);
+	struct blob tbs = make_crl_tbs(spec);
+
 	return SEQ(tbs, algorithm_of(spec->scheme), bits(sign(spec->key, spec->scheme, tbs)));
 }
 

@@ -18,7 +18,8 @@ struct crl_spec {
 	struct blob entries, extensions;               /* content of the SEQUENCE OF; empty: none */
 };
 
-struct crl_spec crl_of(struct blob entries); /* of the CA, from a day before NOW to two days after it */
+struct crl_spec crl_of(struct blob entries);           /* of the CA, from a day before NOW to two days after it */
+struct blob make_crl_tbs(const struct crl_spec *spec); /* tbsCertList */
 struct blob make_whole_crl(const struct crl_spec *spec);
 struct blob utc(const char *text);
 struct blob crl_entry(const char *serial);
