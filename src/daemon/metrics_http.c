@@ -7,7 +7,9 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "daemon/endpoint.h"
+#include <gnutls/crypto.h>
 #include <microhttpd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +17,10 @@
 #define DEADLINE_MS 10000
 #define TICK_MS 500
 #define CONNECTION_MEMORY (16 * 1024)
-#define ANSWER_MAX (1024 * 1024 * 1024)
+#define ANSWER_MAX (256 * 1024 * 1024)
+#define PIECE_SIZE (32 * 1024)
+#define POLICY_SIZE 256
+#define NO_PAGE "default-src 'none'" /* what is no page for people brings nothing along */
 
 struct connection {
 	struct connection *next, *previous;
@@ -33,55 +38,157 @@ struct metrics_http {
 	unsigned open; /* handles */
 	bool closing;
 	char bound[ENDPOINT_TEXT_SIZE];
+	char policy[POLICY_SIZE]; /* Content-Security-Policy, of the page */
 };
 
 /* ---- answers ---- */
 
-static enum MHD_Result answer_bytes(struct MHD_Connection *connection, unsigned status, const char *type, struct buf *body)
+/* The page is one file without a script: what a certificate's name might bring along is not run, and nothing is loaded. */
+static int write_policy(char out[POLICY_SIZE], const char *style, struct clinch_error *err)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(body->len, body->data, MHD_RESPMEM_MUST_COPY);
+	const gnutls_datum_t text = { (uint8_t *)(uintptr_t)(style ? style : ""), style ? (unsigned)strlen(style) : 0 };
+	uint8_t hash[32];
+	const gnutls_datum_t bytes = { hash, sizeof(hash) };
+	auto_datum base64 = { NULL, 0 };
+	int rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, text.data, text.size, hash);
+
+	if (rc >= 0)
+		rc = gnutls_base64_encode2(&bytes, &base64);
+	if (rc < 0)
+		return error_gnutls(err, rc, "the page's policy");
+	snprintf(out, POLICY_SIZE,
+		 "default-src 'none'; style-src 'sha256-%.*s'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+		 (int)base64.size, base64.data);
+	return 0;
+}
+
+static bool add_headers(struct MHD_Response *response, unsigned status, const char *type, const char *policy)
+{
+	return MHD_add_response_header(response, "Content-Type", type) == MHD_YES &&
+	       MHD_add_response_header(response, "Connection", "close") == MHD_YES &&
+	       MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
+	       MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
+	       MHD_add_response_header(response, "Content-Security-Policy", policy) == MHD_YES &&
+	       (status != MHD_HTTP_METHOD_NOT_ALLOWED || MHD_add_response_header(response, "Allow", "GET, HEAD") == MHD_YES);
+}
+
+static enum MHD_Result answer_with(struct MHD_Connection *connection, unsigned status, const char *type, const char *policy,
+				   struct MHD_Response *response)
+{
 	enum MHD_Result result = MHD_NO;
 
-	if (response && MHD_add_response_header(response, "Content-Type", type) == MHD_YES &&
-	    MHD_add_response_header(response, "Connection", "close") == MHD_YES &&
-	    (status != MHD_HTTP_METHOD_NOT_ALLOWED || MHD_add_response_header(response, "Allow", "GET, HEAD") == MHD_YES))
+	if (!response)
+		return MHD_NO;
+	if (add_headers(response, status, type, policy))
 		result = MHD_queue_response(connection, status, response);
-	if (response)
-		MHD_destroy_response(response);
+	MHD_destroy_response(response);
 	return result;
+}
+
+static enum MHD_Result answer_bytes(struct MHD_Connection *connection, unsigned status, const char *type, const char *policy,
+				    struct buf *body)
+{
+	return answer_with(connection, status, type, policy,
+			   MHD_create_response_from_buffer(body->len, body->data, MHD_RESPMEM_MUST_COPY));
 }
 
 static enum MHD_Result answer_word(struct MHD_Connection *connection, unsigned status, const char *text)
 {
 	struct buf body = { .data = (uint8_t *)(uintptr_t)text, .len = strlen(text) };
 
-	return answer_bytes(connection, status, "text/plain; charset=utf-8", &body);
+	return answer_bytes(connection, status, "text/plain; charset=utf-8", NO_PAGE, &body);
 }
 
 static enum MHD_Result answer_page(struct MHD_Connection *connection, bool (*write)(struct buf *out, void *user), void *user,
-				   const char *type)
+				   const char *type, const char *policy)
 {
 	auto_buf body = { .max = ANSWER_MAX };
 
 	if (!write(&body, user))
 		return answer_word(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory\n");
-	return answer_bytes(connection, MHD_HTTP_OK, type, &body);
+	return answer_bytes(connection, MHD_HTTP_OK, type, policy, &body);
 }
 
-static enum MHD_Result answer_path(struct MHD_Connection *connection, const char *path, const struct metrics_pages *pages)
+struct flow { /* of one answer that comes in pieces */
+	const struct metrics_stream *stream;
+	void *state;
+	struct buf piece;
+	size_t sent; /* of the piece */
+};
+
+static void end_flow(void *user)
 {
+	struct flow *flow = user;
+
+	flow->stream->close(flow->state);
+	buf_done(&flow->piece);
+	free(flow);
+}
+
+static ssize_t read_flow(void *user, uint64_t at, char *out, size_t max)
+{
+	struct flow *flow = user;
+
+	(void)at;
+	while (flow->sent == flow->piece.len) {
+		if (flow->stream->is_whole(flow->state))
+			return MHD_CONTENT_READER_END_OF_STREAM;
+		buf_reset(&flow->piece);
+		flow->sent = 0;
+		if (!flow->stream->more(flow->state, &flow->piece))
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+	}
+	size_t n = flow->piece.len - flow->sent < max ? flow->piece.len - flow->sent : max;
+	memcpy(out, flow->piece.data + flow->sent, n);
+	flow->sent += n;
+	return (ssize_t)n;
+}
+
+static enum MHD_Result answer_stream(struct MHD_Connection *connection, const struct metrics_stream *stream, void *user)
+{
+	struct flow *flow = calloc(1, sizeof(*flow));
+	struct MHD_Response *response;
+
+	if (flow) {
+		*flow = (struct flow){ .stream = stream, .state = stream->open(user), .piece.max = ANSWER_MAX };
+		if (!flow->state)
+			free(TAKE(flow));
+	}
+	if (!flow)
+		return answer_word(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory\n");
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_SIZE, read_flow, flow, end_flow);
+	if (!response)
+		end_flow(flow);
+	return answer_with(connection, MHD_HTTP_OK, "application/json", NO_PAGE, response);
+}
+
+static enum MHD_Result answer_ready(struct MHD_Connection *connection, const struct metrics_pages *pages)
+{
+	if (pages->is_ready(pages->user))
+		return answer_word(connection, MHD_HTTP_OK, "ready\n");
+	return answer_word(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "not ready yet\n");
+}
+
+static enum MHD_Result answer_path(struct MHD_Connection *connection, const char *path, const struct metrics_http *http)
+{
+	const struct metrics_pages *pages = &http->pages;
+	bool has_status = pages->status_stream || pages->status;
+
 	if (!strcmp(path, "/metrics"))
-		return answer_page(connection, pages->metrics, pages->user, "text/plain; version=0.0.4; charset=utf-8");
-	if (pages->status && !strcmp(path, "/status.json"))
-		return answer_page(connection, pages->status, pages->user, "application/json");
+		return answer_page(connection, pages->metrics, pages->user, "text/plain; version=0.0.4; charset=utf-8",
+				   NO_PAGE);
+	if (pages->page && !strcmp(path, "/"))
+		return answer_page(connection, pages->page, pages->user, "text/html; charset=utf-8", http->policy);
+	if (pages->status_stream && !strcmp(path, "/status.json"))
+		return answer_stream(connection, pages->status_stream, pages->user);
+	if (has_status && !strcmp(path, "/status.json"))
+		return answer_page(connection, pages->status, pages->user, "application/json", NO_PAGE);
 	if (!strcmp(path, "/livez"))
 		return answer_word(connection, MHD_HTTP_OK, "alive\n");
 	if (!strcmp(path, "/readyz"))
-		return pages->is_ready(pages->user)
-			       ? answer_word(connection, MHD_HTTP_OK, "ready\n")
-			       : answer_word(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "not ready yet\n");
+		return answer_ready(connection, pages);
 	return answer_word(connection, MHD_HTTP_NOT_FOUND,
-			   pages->status ? "/metrics /status.json /livez /readyz\n" : "/metrics /livez /readyz\n");
+			   has_status ? "/metrics /status.json /livez /readyz\n" : "/metrics /livez /readyz\n");
 }
 
 static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *path, const char *method,
@@ -98,7 +205,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
 	}
 	if (*body_len)
 		return MHD_NO;
-	return answer_path(connection, path, &http->pages);
+	return answer_path(connection, path, http);
 }
 
 /* The default cuts a path at "%00": it is compared as it was sent. */
@@ -151,10 +258,18 @@ static void on_connection(void *user, struct MHD_Connection *mhd, void **context
 	*context = connection;
 }
 
+static void on_tick(uv_timer_t *timer);
+
+/* A connection that could take more has its next turn when the loop has seen to everybody else. */
 static void turn(struct metrics_http *http)
 {
-	if (!http->closing)
-		MHD_run(http->daemon);
+	MHD_UNSIGNED_LONG_LONG wait_ms;
+
+	if (http->closing)
+		return;
+	MHD_run(http->daemon);
+	bool at_once = MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES && wait_ms == 0;
+	uv_timer_start(&http->timer, on_tick, at_once ? 0 : TICK_MS, TICK_MS);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -240,6 +355,9 @@ int metrics_http_new(struct metrics_http **out, uv_loop_t *loop, const char *lis
 	if (!http)
 		return error_set(err, CLINCH_E_MEMORY, "%s: no memory", what);
 	http->pages = *pages;
+	code = write_policy(http->policy, pages->page_style, err);
+	if (code < 0)
+		return code;
 	code = bind_socket(&fd, http->bound, listen, what, err);
 	if (code < 0)
 		return code;

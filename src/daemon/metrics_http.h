@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * /metrics for Prometheus, /status.json, /livez and /readyz of a daemon, by libmicrohttpd's epoll on the daemon's own loop.
- * GET and HEAD alone; a request has an absolute deadline, and there is a limit on connections.
+ * /metrics for Prometheus, /status.json, /livez, /readyz and a page for people of a daemon, by libmicrohttpd's epoll on the
+ * daemon's own loop. GET and HEAD alone; a request has an absolute deadline, and there is a limit on connections.
  */
 #ifndef DAEMON_METRICS_HTTP_H
 #define DAEMON_METRICS_HTTP_H
@@ -10,11 +10,21 @@
 #include <clinch/error.h>
 #include <uv.h>
 
+struct metrics_stream {                              /* an answer in pieces */
+	void *(*open)(void *user);                   /* NULL: no memory */
+	bool (*more)(void *stream, struct buf *out); /* adds the next piece, perhaps an empty one; false: no memory */
+	bool (*is_whole)(const void *stream);        /* there is no more */
+	void (*close)(void *stream);
+};
+
 struct metrics_pages { /* each is called by the loop's thread; false: no memory */
 	bool (*metrics)(struct buf *out, void *user);
 	bool (*status)(struct buf *out, void *user); /* JSON; NULL: there is no /status.json */
 	bool (*is_ready)(void *user);
 	void *user;
+	const struct metrics_stream *status_stream; /* in place of `status`; NULL: that */
+	bool (*page)(struct buf *out, void *user);  /* HTML for people, at "/"; NULL: there is none */
+	const char *page_style;                     /* the one <style> in it; nothing else is let in */
 };
 
 struct metrics_http;

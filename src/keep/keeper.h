@@ -61,9 +61,15 @@ bool keeper_is_idle(const struct keeper *keeper);  /* all files looked at, nothi
 
 const struct keep_row *keeper_next(const struct keeper *keeper, const struct keep_row *after); /* NULL: first; none left */
 const struct keep_row *keeper_find(const struct keeper *keeper, const uint8_t *fingerprint);
-/* The next row after `after` that `text` means: its name, one of its paths, or the start (8 or more digits) of its
- * fingerprint in hexadecimal. */
+/* The next row after `after` that `text` means: keep_row_is(). */
 const struct keep_row *keeper_match(const struct keeper *keeper, const char *text, const struct keep_row *after);
+
+/*
+ * A part of all rows, some 64 of them; false: there are no more. `walked` is the walk's, 0 at its beginning. The loop may go
+ * on between two parts: each row that is there from the first to the last is met once.
+ */
+bool keeper_walk(const struct keeper *keeper, uint64_t *walked, void (*take)(const struct keep_row *row, void *user),
+		 void *user);
 
 /* What is held, judged at `now`: from memory, or from the store. NULL when there is nothing that is believed and fresh. The
  * caller's. */

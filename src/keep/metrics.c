@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "daemon/metrics_http.h"
 #include "keep/metrics_text.h"
+#include "keep/page.h"
 #include "keep/status.h"
 #include <time.h>
 
@@ -22,11 +23,35 @@ static bool write_metrics(struct buf *out, void *user)
 	return metrics_text(out, &metrics->counters, metrics->keeper, metrics->each);
 }
 
-static bool write_status(struct buf *out, void *user)
+static void *open_status(void *user)
 {
 	const struct metrics *metrics = user;
 
-	return status_json(out, metrics->keeper, metrics->outlets, NULL, time(NULL)) && buf_add(out, "\n", 1);
+	return status_new(metrics->keeper, metrics->outlets, NULL);
+}
+
+static bool more_status(void *status, struct buf *out)
+{
+	return status_more(status, out) && (!status_is_whole(status) || buf_add(out, "\n", 1));
+}
+
+static bool is_status_whole(const void *status)
+{
+	return status_is_whole(status);
+}
+
+static void close_status(void *status)
+{
+	status_free(status);
+}
+
+static const struct metrics_stream status_stream = { open_status, more_status, is_status_whole, close_status };
+
+static bool write_page(struct buf *out, void *user)
+{
+	const struct metrics *metrics = user;
+
+	return page_html(out, metrics->keeper, metrics->outlets, time(NULL));
 }
 
 static bool is_ready(void *user)
@@ -47,7 +72,12 @@ int metrics_new(struct metrics **out, uv_loop_t *loop, struct keeper *keeper, co
 		const char *listen, enum metrics_each each, struct clinch_error *err)
 {
 	auto_free struct metrics *metrics = calloc(1, sizeof(*metrics));
-	const struct metrics_pages pages = { write_metrics, write_status, is_ready, metrics };
+	const struct metrics_pages pages = { .metrics = write_metrics,
+					     .status_stream = &status_stream,
+					     .page = write_page,
+					     .page_style = page_style,
+					     .is_ready = is_ready,
+					     .user = metrics };
 
 	if (!metrics)
 		return error_set(err, CLINCH_E_MEMORY, "metrics.listen: no memory");

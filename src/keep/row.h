@@ -56,6 +56,9 @@ void keep_row_view(const struct keeper *keeper, const struct keep_row *row, stru
 /* The i-th chain file that names it; NULL: no more. A CA's certificate may be in very many. */
 const char *keep_row_path(const struct keep_row *row, unsigned i);
 
+/* Does `text` mean it: by its name, one of its paths, or the start (8 or more digits) of its fingerprint in hexadecimal? */
+bool keep_row_is(const struct keep_row *row, const char *text);
+
 /* May a server send this now: good, or revoked without drop_revoked, and fresh by the margin at `now`? */
 bool keep_view_is_stapled(const struct keep_view *view, int64_t now);
 

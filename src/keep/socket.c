@@ -12,12 +12,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 
 #define CLIENTS_MAX 32
 #define QUESTION_MS 10000 /* for a question to be there whole, from the connection or the last answer on */
-#define ANSWER_MS 30000   /* for an answer to be taken */
-#define ANSWER_MAX (1024 * 1024 * 1024)
+#define ANSWER_MS 30000   /* for an answer, or a piece of a long one, to be taken */
+#define ANSWER_MAX (16 * 1024 * 1024)
 
 struct client {
 	struct keep_socket *socket;
@@ -28,6 +27,7 @@ struct client {
 	unsigned open;    /* handles */
 	bool busy, ended; /* an answer is on its way; no more questions come */
 	struct buf question, answer;
+	struct status *status; /* NULL, or what the rest of the answer comes from */
 	char chunk[16384];
 };
 
@@ -102,33 +102,50 @@ static bool answer_put(struct buf *out, struct keep_socket *socket, const json_t
 			  clinch_status_name(verdict.status));
 }
 
-static bool answer_status(struct buf *out, struct keep_socket *socket, const json_t *question)
+/* The first piece of it. */
+static bool answer_status(struct client *client, const json_t *question)
 {
 	const json_t *name = json_object_get(question, "name");
+	struct keep_socket *socket = client->socket;
 
 	if (name && !json_is_string(name))
-		return answer_error(out, "question", 0, "\"name\" is a string");
-	return status_json(out, socket->keeper, socket->outlets, json_string_value(name), time(NULL));
+		return answer_error(&client->answer, "question", 0, "\"name\" is a string");
+	client->status = status_new(socket->keeper, socket->outlets, json_string_value(name));
+	return client->status && status_more(client->status, &client->answer);
 }
 
 /* False: no memory. */
-static bool answer(struct buf *out, struct keep_socket *socket, const void *line, size_t len)
+static bool answer(struct client *client, const void *line, size_t len)
 {
 	json_error_t error;
 	json_t *question = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
 	const char *ask = json_string_value(json_object_get(question, "ask"));
+	struct buf *out = &client->answer;
 	bool fits;
 
 	if (!question)
 		fits = answer_error(out, "question", 0, "not JSON: %.150s", error.text);
 	else if (ask && !strcmp(ask, "status"))
-		fits = answer_status(out, socket, question);
+		fits = answer_status(client, question);
 	else if (ask && !strcmp(ask, "put"))
-		fits = answer_put(out, socket, question);
+		fits = answer_put(out, client->socket, question);
 	else
 		fits = answer_error(out, "question", 0, "\"ask\" is \"status\" or \"put\"");
 	json_decref(question);
-	return fits && buf_add(out, "\n", 1);
+	return fits && (client->status || buf_add(out, "\n", 1));
+}
+
+/* What comes after the piece that was sent. A name that few have makes many empty ones. */
+static bool continue_answer(struct client *client)
+{
+	buf_reset(&client->answer);
+	while (client->answer.len == 0 && !status_is_whole(client->status))
+		if (!status_more(client->status, &client->answer))
+			return false;
+	if (!status_is_whole(client->status))
+		return true;
+	status_free(TAKE(client->status));
+	return buf_add(&client->answer, "\n", 1);
 }
 
 /* ---- a client ---- */
@@ -148,6 +165,7 @@ static void on_client_closed(uv_handle_t *handle)
 		client->next->previous = client->previous;
 	buf_done(&client->question);
 	buf_done(&client->answer);
+	status_free(client->status);
 	free(client);
 	if (--socket->n_clients == 0 && socket->closed)
 		free(socket);
@@ -167,19 +185,25 @@ static void on_limit(uv_timer_t *timer)
 }
 
 static void next_question(struct client *client);
+static void send_answer(struct client *client);
 
 static void on_written(uv_write_t *write, int status)
 {
 	struct client *client = write->data;
+	bool was_piece = client->status;
 
 	if (status == UV_ECANCELED)
 		return;
 	client->busy = false;
-	buf_done(&client->answer);
-	if (status < 0) {
+	if (status < 0 || (client->status && !continue_answer(client))) {
 		client_close(client);
 		return;
 	}
+	if (was_piece) {
+		send_answer(client);
+		return;
+	}
+	buf_done(&client->answer);
 	uv_timer_start(&client->limit, on_limit, QUESTION_MS, 0);
 	next_question(client);
 }
@@ -210,7 +234,7 @@ static void next_question(struct client *client)
 		return;
 	}
 	len = (size_t)(end - question->data);
-	if (!answer(&client->answer, client->socket, question->data, len)) {
+	if (!answer(client, question->data, len)) {
 		client_close(client);
 		return;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Row by row into the buffer: a tree of a hundred thousand certificates would take ten times the memory of its text. */
+/* Row by row: a tree of a hundred thousand certificates would take ten times the memory of its text. */
 #include "keep/status.h"
 #include "base/time.h"
 #include "x509/subject.h"
@@ -7,8 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define PATHS_SHOWN 100
+
+struct status {
+	const struct keeper *keeper;
+	const struct outlets *outlets;
+	uint64_t walked; /* keeper_walk() */
+	bool begun, whole;
+	bool has_rows; /* the next one needs a comma */
+	char name[];   /* "": all */
+};
 
 static json_t *time_json(int64_t at)
 {
@@ -83,23 +93,27 @@ static void add_paths(json_t *row_object, const struct keep_row *row)
 	json_object_set_new(row_object, "paths", paths);
 }
 
-static bool add_rows(struct buf *out, const struct keeper *keeper, const char *name, int64_t now)
+struct piece { /* that is being made */
+	struct status *status;
+	struct buf *out;
+	int64_t now;
+	bool fits;
+};
+
+static void add_row(const struct keep_row *row, void *user)
 {
-	const struct keep_row *row = NULL;
-	const char *comma = "";
+	struct piece *piece = user;
+	struct status *status = piece->status;
+	struct keep_view view;
 
-	while ((row = name ? keeper_match(keeper, name, row) : keeper_next(keeper, row))) {
-		struct keep_view view;
-
-		keep_row_view(keeper, row, &view);
-		json_t *object = row_json(&view, now);
-		if (name && object)
-			add_paths(object, row);
-		if (!buf_add(out, comma, strlen(comma)) || !add_json(out, object))
-			return false;
-		comma = ",";
-	}
-	return true;
+	if (!piece->fits || (*status->name && !keep_row_is(row, status->name)))
+		return;
+	keep_row_view(status->keeper, row, &view);
+	json_t *object = row_json(&view, piece->now);
+	if (*status->name && object)
+		add_paths(object, row);
+	piece->fits = (!status->has_rows || buf_add(piece->out, ",", 1)) && add_json(piece->out, object);
+	status->has_rows = true;
 }
 
 static json_t *output_json(const struct outlet_state *state)
@@ -134,17 +148,51 @@ static json_t *totals_json(const struct keep_totals *totals)
 			 (json_int_t)totals->without_issuer, "without_url", (json_int_t)totals->without_url);
 }
 
-bool status_json(struct buf *out, const struct keeper *keeper, const struct outlets *outlets, const char *name, int64_t now)
+static bool add_head(const struct status *status, struct buf *out, int64_t now)
 {
 	char at[TIME_TEXT_SIZE];
 	struct keep_totals totals;
 
-	keeper_totals(keeper, &totals);
+	keeper_totals(status->keeper, &totals);
 	return buf_printf(out, "{\"schema\":\"clinch-status-1\",\"at\":\"%s\",\"ready\":%s,\"store_works\":%s,\"totals\":",
-			  time_format(at, now), keeper_is_ready(keeper) ? "true" : "false",
+			  time_format(at, now), keeper_is_ready(status->keeper) ? "true" : "false",
 			  totals.store_works ? "true" : "false") &&
 	       add_json(out, totals_json(&totals)) && buf_printf(out, ",\"soonest_expiry\":") &&
 	       add_json(out, time_json(totals.soonest_expiry)) && buf_printf(out, ",\"outputs\":[") &&
-	       add_outputs(out, outlets) && buf_printf(out, "],\"certificates\":[") && add_rows(out, keeper, name, now) &&
-	       buf_printf(out, "]}");
+	       add_outputs(out, status->outlets) && buf_printf(out, "],\"certificates\":[");
+}
+
+struct status *status_new(const struct keeper *keeper, const struct outlets *outlets, const char *name)
+{
+	size_t size = name ? strlen(name) + 1 : 1;
+	struct status *status = calloc(1, sizeof(*status) + size);
+
+	if (!status)
+		return NULL;
+	status->keeper = keeper;
+	status->outlets = outlets;
+	memcpy(status->name, name ? name : "", size);
+	return status;
+}
+
+bool status_more(struct status *status, struct buf *out)
+{
+	struct piece piece = { .status = status, .out = out, .now = time(NULL), .fits = true };
+
+	if (!status->begun) {
+		status->begun = true;
+		return add_head(status, out, piece.now);
+	}
+	status->whole = !keeper_walk(status->keeper, &status->walked, add_row, &piece);
+	return piece.fits && (!status->whole || buf_add(out, "]}", 2));
+}
+
+bool status_is_whole(const struct status *status)
+{
+	return status->whole;
+}
+
+void status_free(struct status *status)
+{
+	free(status);
 }

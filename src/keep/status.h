@@ -7,9 +7,9 @@
 #include "keep/outlet.h"
 
 /*
- * One object, "clinch-status-1", without a newline behind it. `name`: only the certificates that it means
- * (keeper_match()), with all their files; NULL: all, with one file each. `outlets` may be NULL. False: no memory, or more
- * than out->max.
+ * One object, "clinch-status-1", without a newline behind it, in pieces, so that a hundred thousand certificates need
+ *neither much memory nor the loop for long. Each certificate that is there from the first piece to the last is in it once,
+ *as it is when its turn comes.
  *
  *	schema at ready store_works totals{certificates missing good revoked expired failing fetching unsaved files bad_files
  *	without_issuer without_url} soonest_expiry outputs[] certificates[]
@@ -19,6 +19,14 @@
  * http_status url text} or null, and paths[] when it was asked for by name. An output: kind target failures pending
  * last_success next_try text. Times are RFC 3339 UTC, or null.
  */
-bool status_json(struct buf *out, const struct keeper *keeper, const struct outlets *outlets, const char *name, int64_t now);
+struct status;
+
+/* `name`, copied: only the certificates that it means (keeper_match()), with all their files; NULL: all, with one file each.
+ * `outlets` may be NULL. Both must outlive it. NULL: no memory. */
+struct status *status_new(const struct keeper *keeper, const struct outlets *outlets, const char *name);
+/* Adds the next piece, of some 64 certificates. False: no memory, or more than out->max. */
+bool status_more(struct status *status, struct buf *out);
+bool status_is_whole(const struct status *status); /* there is no more */
+void status_free(struct status *status);           /* NULL-safe */
 
 #endif

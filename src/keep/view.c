@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #define DIGITS_MIN 8
+#define PART_ROWS 64
 
 const char *keep_state_name(enum keep_state state)
 {
@@ -97,6 +98,18 @@ const struct keep_row *keeper_next(const struct keeper *keeper, const struct kee
 	return table_next(&keeper->rows, after);
 }
 
+bool keeper_walk(const struct keeper *keeper, uint64_t *walked, void (*take)(const struct keep_row *row, void *user),
+		 void *user)
+{
+	uint64_t width = UINT64_MAX / (keeper->rows.n / PART_ROWS + 1),
+		 last = *walked > UINT64_MAX - width ? UINT64_MAX : *walked + width;
+
+	for (const struct keep_row *row = NULL; (row = table_next_between(&keeper->rows, *walked, last, row));)
+		take(row, user);
+	*walked = last + 1;
+	return last != UINT64_MAX;
+}
+
 const struct keep_row *keeper_find(const struct keeper *keeper, const uint8_t *fingerprint)
 {
 	return rows_find(&keeper->rows, fingerprint);
@@ -107,14 +120,14 @@ static bool begins_with_digits(const struct keep_row *row, const char *text)
 	char digits[2 * FINGERPRINT_LEN + 1];
 	size_t len = strlen(text);
 
-	if (len < DIGITS_MIN || len >= sizeof(digits))
+	if (len < DIGITS_MIN || len >= sizeof(digits) || strspn(text, "0123456789abcdefABCDEF") != len)
 		return false;
 	for (int i = 0; i < FINGERPRINT_LEN; i++)
 		snprintf(digits + 2 * i, 3, "%02x", row->fingerprint[i]);
 	return strncasecmp(digits, text, len) == 0;
 }
 
-static bool is_meant(const struct keep_row *row, const char *text)
+bool keep_row_is(const struct keep_row *row, const char *text)
 {
 	if (strcasecmp(row->name, text) == 0 || begins_with_digits(row, text))
 		return true;
@@ -129,7 +142,7 @@ const struct keep_row *keeper_match(const struct keeper *keeper, const char *tex
 	const struct keep_row *row = after;
 
 	while ((row = table_next(&keeper->rows, row)))
-		if (is_meant(row, text))
+		if (keep_row_is(row, text))
 			break;
 	return row;
 }

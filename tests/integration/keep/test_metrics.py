@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""/metrics, /status.json, /livez and /readyz, and the alerts that go with them."""
+"""/metrics, /status.json, /livez and /readyz, the page for people, and the alerts that go with them."""
+import base64
+import hashlib
+import html.parser
 import http.client
+import json
 import os
 import re
 import shutil
@@ -103,7 +107,7 @@ def livez_readyz_status_json_and_nothing_else():
     with Authority() as ca:
         where, _ = chain(ca, "good.example.org")
         metrics = Metrics(where)
-        for path, status in (("/livez", 200), ("/readyz", 200), ("/", 404), ("/metrics/", 404), ("/livez%00x", 404), ("/%6civez", 404)):
+        for path, status in (("/livez", 200), ("/readyz", 200), ("/", 200), ("//", 404), ("/metrics/", 404), ("/livez%00x", 404), ("/%6civez", 404)):
             expect_equal(metrics.ask(path)[0], status, f"status of {path}")
         status, headers, text = metrics.ask("/status.json")
         expect_equal((status, headers["Content-Type"]), (200, "application/json"), "status and type of /status.json")
@@ -113,6 +117,105 @@ def livez_readyz_status_json_and_nothing_else():
         for method in ("POST", "PUT", "DELETE", "OPTIONS"):
             status, headers, _ = metrics.ask("/metrics", method)
             expect_equal((status, headers["Allow"]), (405, "GET, HEAD"), method)
+
+
+@case
+def status_json_comes_in_pieces_with_each_certificate_once():
+    with Authority() as ca:
+        ca.pki.new_key = lambda kind=None, key=ca.pki.new_key(): key
+        where, leaves = chain(ca, *(f"h{i}.example.org" for i in range(400)))
+        metrics = Metrics(where)
+        status, headers, text = metrics.ask("/status.json")
+        expect_equal((status, headers["Content-Type"], headers["Transfer-Encoding"]), (200, "application/json", "chunked"), "head")
+        expect_equal(sorted(row["name"] for row in json.loads(text)["certificates"]), sorted(f"{leaf.label}" for leaf in leaves), "names")
+        slow = [metrics.connect() for _ in range(20)]
+        for connection in slow:
+            connection.sendall(b"GET /status.json HTTP/1.1\r\nHost: x\r\n\r\n")
+        expect_equal(metrics.ask("/livez")[0], 200, "status of another while twenty do not read theirs")
+        for connection in slow:
+            with connection.makefile("rb") as whole:
+                expect_equal(whole.read().count(b'"fingerprint"'), 400, "certificates in the answer to one that reads late")
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------------------
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would find in it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts, self.rows, self.style, self.links, self.at = set(), [], [], "", [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.at = tag
+        if tag == "tr":
+            self.rows.append("")
+        self.links += [value for key, value in attrs if key in ("src", "href", "action", "style") or key.startswith("on")]
+
+    def handle_data(self, data):
+        if self.at == "style" and not self.style:
+            self.style = data
+            return
+        self.texts.append(data)
+        if self.rows:
+            self.rows[-1] += data + " "
+
+
+@case
+def the_page_has_what_status_has_with_trouble_first():
+    with Authority() as ca:
+        where, (_, dead, gone) = chain(ca, "good.example.org", "dead.example.org", "gone.example.org")
+        ca.mode[dead.serial] = 503
+        ca.mode[gone.serial] = "revoked"
+        metrics = Metrics(where)
+        status, headers, text = metrics.ask("/")
+        page = Page(text)
+        expect_equal((status, headers["Content-Type"]), (200, "text/html; charset=utf-8"), "status and type")
+        expect_in("3 certificates: 1 good, 1 missing, 1 revoked", "".join(page.texts), "the page")
+        expect_equal([row.split()[:2] for row in page.rows[1:]],
+                     [["revoked", "gone.example.org"], ["missing", "dead.example.org"], ["good", "good.example.org"]], "rows")
+        expect_in("1 failure in a row: http: ", page.rows[2], "the row of the one that failed")
+        expect_in("left", page.rows[3], "the row of the good one")
+        expect("meter" in page.tags, "a life is shown as a bar")
+        expect_equal(metrics.ask("/", "HEAD")[2], "", "the body of HEAD")
+
+
+@case
+def the_page_takes_nothing_from_elsewhere_and_lets_nothing_run():
+    with Authority() as ca:
+        where = new_tempdir()
+        inner = os.path.join(where, '<img src=x onerror="alert(1)">&\'')
+        os.mkdir(inner)
+        leaf = ca.leaf('<script>alert(1)<script>"\'&.example.org', label="evil")
+        put(leaf, os.path.join(inner, "a.pem"))
+        ca.mode[leaf.serial] = 503
+        status, headers, text = Metrics(f"{where}/*/a.pem").ask("/")
+        page = Page(text)
+        expect_equal(status, 200, "status")
+        expect_equal(page.tags & {"script", "img", "link", "iframe", "object", "form", "base"}, set(), "tags that have no place there")
+        expect_equal(page.links, [], "what leads elsewhere")
+        expect_in("<script>alert(1)<script>", "".join(page.texts), "the name as text")
+        expect_in("<img src=x onerror=", "".join(page.texts), "the path as text")
+        hashed = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
+        expect_equal(headers["Content-Security-Policy"],
+                     f"default-src 'none'; style-src 'sha256-{hashed}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+                     "Content-Security-Policy")
+        expect_equal((headers["X-Content-Type-Options"], headers["Cache-Control"]), ("nosniff", "no-store"), "other headers")
+
+
+@case
+def the_page_shows_a_thousand_and_says_how_many_more():
+    with Authority() as ca:
+        ca.pki.new_key = lambda kind=None, key=ca.pki.new_key(): key
+        where, leaves = chain(ca, *(f"h{i}.example.org" for i in range(1003)))
+        ca.mode[leaves[500].serial] = 503
+        page = Page(Metrics(where, settings="ready_timeout: 20s").ask("/")[2])
+        expect_equal(len(page.rows), 1 + 1000 + 1, "rows: a head, a thousand, and one that says")
+        expect_in(f"missing h500.example.org", page.rows[1], "the first row")
+        expect_in("and 3 more", page.rows[-1], "the last row")
 
 
 @case

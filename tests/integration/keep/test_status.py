@@ -210,6 +210,24 @@ def what_a_killed_keeper_left_is_replaced_and_nothing_else():
 
 
 @case
+def a_long_answer_comes_whole_to_one_that_reads_late():
+    with Authority() as ca:
+        ca.pki.new_key = lambda kind=None, key=ca.pki.new_key(): key
+        where = new_tempdir()
+        for i in range(400):
+            put(ca.leaf(f"h{i}.example.org"), os.path.join(where, f"{i}.pem"))
+        keep = Keep(where).start()
+        late = [Line(keep) for _ in range(20)]
+        for line in late:
+            line.socket.sendall(b'{"ask":"status"}\n{"ask":"status","name":"h7.example.org"}\n')
+        rows = Line(keep).ask({"ask": "status"})["certificates"]
+        expect_equal(sorted(row["name"] for row in rows), sorted(f"h{i}.example.org" for i in range(400)), "names")
+        for line in late:
+            expect_equal(len(json.loads(line.file.readline())["certificates"]), 400, "certificates for one that reads late")
+            expect_equal([row["name"] for row in json.loads(line.file.readline())["certificates"]], ["h7.example.org"], "its next answer")
+
+
+@case
 def questions_that_are_none_are_answered_and_the_line_goes_on():
     with Authority() as ca:
         _, keep = one(ca)
