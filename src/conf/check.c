@@ -171,3 +171,11 @@ const char *check_argument(const char *text)
 {
 	return strlen(text) > 4096 ? "is too long for an argument (4096 bytes at most)" : NULL;
 }
+
+/* At most 64 bytes, as a CertID may have them. */
+const char *check_serial(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len && len <= 128 && strspn(text, "0123456789abcdefABCDEF") == len ? NULL : "is not a serial in hexadecimal";
+}

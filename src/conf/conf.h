@@ -10,6 +10,7 @@
 #include "keep/keeper.h"
 #include "keep/metrics.h"
 #include "keep/outlet.h"
+#include "respond/respond.h"
 #include "serve/serve.h"
 #include <clinch/error.h>
 #include <stdio.h>
@@ -40,6 +41,10 @@ struct conf {
 	bool has_serve;
 	struct serve_conf serve;
 	const char *serve_metrics; /* "127.0.0.1:9470"; NULL: none */
+
+	bool has_respond;
+	struct respond_conf respond; /* but for .relay, which is made of the keeper's certificates where ... */
+	bool respond_relay;          /* ... this says so */
 
 	struct conf_memory *memory; /* all that the pointers above lead to */
 };

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Every key of the file. A key stands here when something obeys it, and not before: an unknown one is refused. */
 #include "conf/schema.h"
+#include "conf/rows.h"
 #include <gnutls/gnutls.h>
 #include <string.h>
-
-#define S 1000LL
-#define M (60 * S)
-#define H (60 * M)
-#define D (24 * H)
-#define KIB 1024LL
-
-#define AT(owner, field) .at = offsetof(struct owner, field)
-#define CHOICE(owner, field) .type = CONF_CHOICE, AT(owner, field), .size = sizeof(((struct owner *)NULL)->field)
-#define LIST(owner, pointer, count) .at = offsetof(struct owner, pointer), .count_at = offsetof(struct owner, count)
 
 uint64_t conf_bit(const struct conf_table *table, const char *name)
 {
@@ -22,8 +13,7 @@ uint64_t conf_bit(const struct conf_table *table, const char *name)
 	return 0;
 }
 
-__attribute__((format(printf, 3, 4))) static bool wrong_at(struct conf_wrong *wrong, const char *key, const char *format,
-							   ...)
+bool conf_wrong_at(struct conf_wrong *wrong, const char *key, const char *format, ...)
 {
 	va_list arguments;
 
@@ -105,7 +95,7 @@ static bool fetch_finish(void *base, uint64_t given, struct conf_wrong *wrong)
 		proxies->all = NULL;
 	conf->keep.policy.max_len = conf->keep.fetch.max_size;
 	if (conf->keep.fetch.connect_ms > conf->keep.fetch.timeout_ms)
-		return wrong_at(wrong, "timeout", "timeout is shorter than connect_timeout");
+		return conf_wrong_at(wrong, "timeout", "timeout is shorter than connect_timeout");
 	return true;
 }
 static const struct conf_table fetch_table = { "fetch", fetch_keys, .finish = fetch_finish };
@@ -192,24 +182,25 @@ static bool output_finish(void *base, uint64_t given, struct conf_wrong *wrong)
 		if (given & conf_bit(&output_table, outlet_kind_name(kind)) && ++n)
 			output->kind = kind;
 	if (n != 1)
-		return wrong_at(wrong, NULL, "an output has one of der, pem, haproxy and run, this one has %s",
-				n ? "several" : "none");
+		return conf_wrong_at(wrong, NULL, "an output has one of der, pem, haproxy and run, this one has %s",
+				     n ? "several" : "none");
 	for (size_t i = 0; i < sizeof(belongs) / sizeof(*belongs); i++) {
 		bool fits = output->kind == OUTLET_RUN       ? belongs[i].run
 			    : output->kind == OUTLET_HAPROXY ? belongs[i].haproxy
 							     : belongs[i].file;
 
 		if (!fits && given & conf_bit(&output_table, belongs[i].key))
-			return wrong_at(wrong, belongs[i].key, "%s says nothing about an output of %s", belongs[i].key,
-					outlet_kind_name(output->kind));
+			return conf_wrong_at(wrong, belongs[i].key, "%s says nothing about an output of %s", belongs[i].key,
+					     outlet_kind_name(output->kind));
 	}
 	if (output->kind == OUTLET_RUN && output->argv[0][0] != '/')
-		return wrong_at(wrong, "run", "run wants the absolute path of a program: there is no shell to look for it");
+		return conf_wrong_at(wrong, "run",
+				     "run wants the absolute path of a program: there is no shell to look for it");
 	if (output->remove_expired &&
 	    (output->server == OUTLET_NGINX || output->server == OUTLET_HITCH || output->server == OUTLET_EXIM))
-		return wrong_at(wrong, "when_expired",
-				"when_expired: remove is not for nginx, hitch and exim: "
-				"they need the file that they are told of");
+		return conf_wrong_at(wrong, "when_expired",
+				     "when_expired: remove is not for nginx, hitch and exim: "
+				     "they need the file that they are told of");
 	return true;
 }
 
@@ -324,6 +315,8 @@ static const struct conf_key root_keys[] = {
 	  .help = "clinch keep: responses for other people's servers" },
 	{ "serve", CONF_SECTION, .flag_at = offsetof(struct conf, has_serve), .table = &serve_table,
 	  .help = "clinch serve: a TLS front end" },
+	{ "respond", CONF_SECTION, .flag_at = offsetof(struct conf, has_respond), .table = &conf_respond,
+	  .help = "clinch respond: a responder for one's own CAs" },
 	{ 0 },
 };
 

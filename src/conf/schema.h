@@ -11,6 +11,7 @@ enum conf_type {
 	CONF_BOOL,     /* bool; "true" or "false" */
 	CONF_CHOICE,   /* one of `words`; a bool or an enum, by `size` */
 	CONF_DURATION, /* uint32_t, milliseconds; a number and ms, s, m, h or d */
+	CONF_SECONDS,  /* int64_t, seconds; a number and s, m, h or d */
 	CONF_SIZE,     /* uint32_t, bytes; a number and B, KiB, MiB or GiB */
 	CONF_COUNT,    /* unsigned */
 	CONF_MODE,     /* unsigned; octal, in quotes or not: 0644 */
@@ -36,7 +37,7 @@ struct conf_key {
 	bool required;
 	size_t at, count_at, flag_at;  /* in the structure */
 	size_t size;                   /* CHOICE: of the field */
-	int64_t min, max;              /* DURATION (ms), SIZE, COUNT; TEXTS, ENTRIES: how many */
+	int64_t min, max;              /* DURATION (ms), SECONDS, SIZE, COUNT; TEXTS, ENTRIES: how many */
 	const struct conf_word *words; /* ended by NULL */
 	conf_check *check;
 	const struct conf_table *table;
@@ -67,6 +68,7 @@ uint64_t conf_bit(const struct conf_table *table, const char *name);
 /* ---- value.c: one scalar by its row. False: `why` is the middle of a sentence about it. ---- */
 #define CONF_WHY_SIZE 224
 bool conf_duration(const char *text, int64_t min, int64_t max, uint32_t *out, char why[CONF_WHY_SIZE]);
+bool conf_seconds(const char *text, int64_t min, int64_t max, int64_t *out, char why[CONF_WHY_SIZE]);
 bool conf_size(const char *text, int64_t min, int64_t max, uint32_t *out, char why[CONF_WHY_SIZE]);
 bool conf_count(const char *text, int64_t min, int64_t max, unsigned *out, char why[CONF_WHY_SIZE]);
 bool conf_mode(const char *text, unsigned *out, char why[CONF_WHY_SIZE]);
@@ -78,6 +80,6 @@ const char *conf_size_text(char out[24], int64_t bytes);
 
 /* ---- check.c ---- */
 conf_check check_path, check_pattern, check_file_template, check_socket_path, check_socket_or_none, check_url, check_proxy,
-	check_listen, check_metrics_listen, check_backend, check_key, check_alpn, check_word, check_argument;
+	check_listen, check_metrics_listen, check_backend, check_key, check_alpn, check_word, check_argument, check_serial;
 
 #endif

@@ -96,6 +96,21 @@ bool conf_duration(const char *text, int64_t min, int64_t max, uint32_t *out, ch
 	return true;
 }
 
+/* Longer than a duration in milliseconds can be, and no part of a second. */
+bool conf_seconds(const char *text, int64_t min, int64_t max, int64_t *out, char why[CONF_WHY_SIZE])
+{
+	char least[24], most[24];
+	int64_t ms;
+
+	if (!with_unit(text, durations, "30s, 10m, 4h or 7d", &ms, why))
+		return false;
+	if (ms % 1000 || ms / 1000 < min || ms / 1000 > max)
+		return no(why, "is %s: whole seconds from %s to %s it may be", text, conf_duration_text(least, min * 1000),
+			  conf_duration_text(most, max * 1000));
+	*out = ms / 1000;
+	return true;
+}
+
 bool conf_size(const char *text, int64_t min, int64_t max, uint32_t *out, char why[CONF_WHY_SIZE])
 {
 	char least[24], most[24];
@@ -195,6 +210,8 @@ bool conf_scalar(const struct conf_key *key, const char *text, void *base, char 
 		return choice(key, text, field, why);
 	case CONF_DURATION:
 		return conf_duration(text, key->min, key->max, field, why);
+	case CONF_SECONDS:
+		return conf_seconds(text, key->min, key->max, field, why);
 	case CONF_SIZE:
 		return conf_size(text, key->min, key->max, field, why);
 	case CONF_COUNT:

@@ -3,7 +3,7 @@
 #include "conf/schema.h"
 #include <inttypes.h>
 
-static const char *const types[] = { "text", "list",  "bool", "choice",  "duration",
+static const char *const types[] = { "text", "list",  "bool", "choice",  "duration", "seconds",
 				     "size", "count", "mode", "section", "entries" };
 
 static void print_bounds(const struct conf_key *key)
@@ -12,6 +12,8 @@ static void print_bounds(const struct conf_key *key)
 
 	if (key->type == CONF_DURATION)
 		printf("%s to %s", conf_duration_text(least, key->min), conf_duration_text(most, key->max));
+	if (key->type == CONF_SECONDS)
+		printf("%s to %s", conf_duration_text(least, key->min * 1000), conf_duration_text(most, key->max * 1000));
 	if (key->type == CONF_SIZE)
 		printf("%s to %s", conf_size_text(least, key->min), conf_size_text(most, key->max));
 	if (key->type == CONF_COUNT)

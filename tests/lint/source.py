@@ -29,7 +29,7 @@ ALLOWED = {
 LIBRARIES = {
     "curl/": {"fetch", "keep"},
     "uv.h": {"daemon", "fetch", "keep", "respond", "serve", "probe", "cli"},
-    "jansson.h": {"daemon", "report", "probe", "keep", "cli"},
+    "jansson.h": {"daemon", "report", "probe", "keep", "respond", "cli"},
     "yaml.h": {"conf"},
     "microhttpd.h": {"daemon", "respond"},
     "gnutls/": set(FLOOR) - {"der"},

@@ -69,7 +69,8 @@ static void refuses_keys_it_does_not_know_and_names_the_nearest(void **state)
 	(void)state;
 	static const struct refusal rows[] = {
 		{ "stroe: /a\n", "1:1", "no key \"stroe\" in the file, did you mean \"store\"?" },
-		{ "respond: {}\n", "1:1", "no key \"respond\" in the file" },
+		{ "respnod: {}\n", "1:1", "no key \"respnod\" in the file, did you mean \"respond\"?" },
+		{ "respond: { listn: [] }\n", "1:12", "no key \"listn\" in respond, did you mean \"listen\"?" },
 		{ "log:\n  levle: info\n", "2:3", "no key \"levle\" in log, did you mean \"level\"?" },
 		{ "fetch: { proxy: none, timeouts: 1s }\n", "1:23", "did you mean \"timeout\"?" },
 		{ "keep:\n  certificates:\n    - pth: /a\n", "3:7",
@@ -201,6 +202,30 @@ static void refuses_outputs_that_make_no_sense(void **state)
 	all_are_refused(rows, ROWS(rows));
 }
 
+#define CA(more)                                                                                                            \
+	"respond:\n  listen: [ \"[::1]:0\" ]\n  authorities:\n    - ca: /c\n      signers: [ { cert: /s, key: /k } ]\n" more
+static void refuses_a_ca_that_nothing_is_known_of(void **state)
+{
+	(void)state;
+	static const struct refusal rows[] = {
+		{ CA(""), "4:7", "wants index or crl, which tell what was revoked" },
+		{ CA("      crl: [ /r ]\n"), "6:7", "a CRL does not tell what was issued: give the list of it with issued" },
+		{ CA("      index: /i\n      crl: [ /r ]\n"), "7:7", "no crl, issued or crl_means beside it" },
+		{ CA("      index: /i\n      issued: /r\n"), "7:7", "no crl, issued or crl_means beside it" },
+		{ CA("      index: /i\n      crl_means: good\n"), "7:7", "no crl, issued or crl_means beside it" },
+		{ CA("      index: /i\n      crl_means: bad\n"), "7:18", "crl_means wants good" },
+		{ CA("      index: /i\n      validity: 1500ms\n"), "7:17", "whole seconds from 1s to 365d" },
+		{ CA("      index: /i\n      validity: 0s\n"), "7:17", "whole seconds from 1s to 365d" },
+		{ CA("      index: /i\n      validity: 2h\n      refresh: 2h\n"), "8:7",
+		  "refresh is not shorter than validity" },
+		{ CA("      index: /i\n      accept_unrevoked: [ 1g ]\n"), "7:27", "is not a serial in hexadecimal" },
+		{ CA("      index: /i\n  limits: { certificates: 101 }\n"), "7:27", "from 1 to 100 it may be" },
+		{ CA("      index: /i\n  cache: { memory: 4GiB }\n"), "7:20", "from 1MiB to 3GiB it may be" },
+		{ "respond: { relay: true }\n", "1:10", "respond wants the key \"listen\"" },
+	};
+	all_are_refused(rows, ROWS(rows));
+}
+
 /* near: what is refused above, written rightly. */
 static void accepts_what_stands_right_beside_the_refused(void **state)
 {
@@ -223,6 +248,10 @@ static void accepts_what_stands_right_beside_the_refused(void **state)
 		OUTPUT("{ der: /a, server: nginx, when_expired: leave, chain: true }"),
 		OUTPUT("{ haproxy: /s, timeout: 1s, after: 1ms }"),
 		"keep:\n  certificates: &c\n    - &one { path: /a }\n    - *one\n",
+		CA("      crl: [ /r ]\n      issued: /i\n      accept_unrevoked: [ 0A1b ]\n"),
+		CA("      crl: [ /r ]\n      crl_means: good\n      validity: 1s\n"),
+		CA("      index: /i\n      validity: 2h\n      refresh: 7199s\n  limits: { certificates: 100 }\n"),
+		"respond: { listen: [ \"[::1]:0\" ], relay: true }\n",
 	};
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		struct conf conf;
@@ -322,6 +351,7 @@ int main(void)
 		T(refuses_the_wrong_kind_of_value),
 		T(refuses_durations_and_sizes_without_unit_or_out_of_bounds),
 		T(refuses_outputs_that_make_no_sense),
+		T(refuses_a_ca_that_nothing_is_known_of),
 		T(accepts_what_stands_right_beside_the_refused),
 		T(is_not_slowed_down_by_depth_or_anchors),
 		T(a_mapping_inside_itself_ends),

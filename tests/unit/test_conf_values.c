@@ -61,7 +61,15 @@ static const char everything[] =
 	"    - { chain: /c, key: /k }\n    - { chain: /c2, key: \"pkcs11:object=x\", responder: \"http://q/\", must_staple: wait }\n"
 	"  issuers: /j\n  alpn: [ h2, http/1.1 ]\n  priority: NORMAL\n  proxy_protocol: v2\n  accept_proxy_protocol: v2\n"
 	"  on_unstapled: refuse\n  on_revoked: drop\n  tickets: \"off\"\n  keeper: none\n  threads: 2\n  ready_timeout: 3s\n"
-	"  limits: { connections: 5, handshake: 1s, connect: 2s, idle: 3s, drain: 4s }\n";
+	"  limits: { connections: 5, handshake: 1s, connect: 2s, idle: 3s, drain: 4s }\n"
+	"respond:\n  listen: [ \"[::]:80\" ]\n  relay: true\n  cache: { memory: 2MiB, max_age: 5m }\n  threads: 3\n"
+	"  metrics_listen: \"[::1]:9471\"\n"
+	"  limits: { connections: 6, certificates: 7, request: 8s, idle: 9s, drain: 10s }\n  authorities:\n"
+	"    - { ca: /ca, signers: [ { cert: /s, key: \"pkcs11:object=o\", pss: true }, { cert: /t, key: /k, password_file: /p } ],\n"
+	"        index: /i, accept_unrevoked: [ 0A ] }\n"
+	"    - { ca: /cb, signers: [ { cert: /s, key: /k } ], crl: [ /r, /q ], issued: /l, never_issued: unknown, validity: 7d,\n"
+	"        refresh: 1d, archive_cutoff: 3650d, nonce: ignore, responder_id: name, prepare: both }\n"
+	"    - { ca: /cc, signers: [ { cert: /s, key: /k } ], crl: [ /r ], crl_means: good }\n";
 
 static void everything_that_can_be_written_arrives_in_keep(void **state)
 {
@@ -167,6 +175,60 @@ static void everything_that_can_be_written_arrives_in_serve(void **state)
 	conf_done(&conf);
 }
 
+static void everything_that_can_be_written_arrives_in_respond(void **state)
+{
+	(void)state;
+	struct conf conf;
+	assert_int_equal(parse(&conf, everything), 0);
+	const struct respond_conf *respond = &conf.respond;
+	assert_true(conf.has_respond && conf.respond_relay);
+	assert_string_equal(respond->listen[0], "[::]:80");
+	assert_int_equal(respond->cache_bytes, 2 << 20);
+	assert_int_equal(respond->max_age_ms, 300000);
+	assert_int_equal(respond->threads, 3);
+	assert_string_equal(respond->metrics, "[::1]:9471");
+	assert_int_equal(respond->connections, 6);
+	assert_int_equal(respond->ids, 7);
+	assert_int_equal(respond->request_ms, 8000);
+	assert_int_equal(respond->idle_ms, 9000);
+	assert_int_equal(respond->drain_ms, 10000);
+	assert_int_equal(respond->n_authorities, 3);
+	conf_done(&conf);
+}
+
+static void everything_that_can_be_written_arrives_in_its_authorities(void **state)
+{
+	(void)state;
+	struct conf conf;
+	assert_int_equal(parse(&conf, everything), 0);
+	const struct respond_authority *ca = conf.respond.authority;
+	assert_string_equal(ca->conf.ca, "/ca");
+	assert_int_equal(ca->conf.n_signers, 2);
+	assert_string_equal(ca->conf.signers[0].key, "pkcs11:object=o");
+	assert_true(ca->conf.signers[0].pss && !ca->conf.signers[1].pss);
+	assert_string_equal(ca->conf.signers[1].password_file, "/p");
+	assert_int_equal(ca->conf.source.kind, SOURCE_INDEX);
+	assert_string_equal(ca->conf.source.index, "/i");
+	assert_string_equal(ca->accepted[0], "0A");
+	assert_int_equal(ca->conf.validity_s, 4 * 86400);
+	assert_int_equal(ca->conf.never_issued, NEVER_ISSUED_UNAUTHORIZED);
+	assert_int_equal(ca->conf.nonce, NONCE_SIGN);
+	assert_int_equal(ca->prepare, PREPARE_NONE);
+	ca++;
+	assert_int_equal(ca->conf.source.kind, SOURCE_CRL);
+	assert_string_equal(ca->conf.source.crl[1], "/q");
+	assert_string_equal(ca->conf.source.issued, "/l");
+	assert_int_equal(ca->conf.never_issued, NEVER_ISSUED_UNKNOWN);
+	assert_int_equal(ca->conf.validity_s, 7 * 86400);
+	assert_int_equal(ca->refresh_s, 86400);
+	assert_int_equal(ca->conf.archive_cutoff_s, INT64_C(3650) * 86400);
+	assert_int_equal(ca->conf.nonce, NONCE_IGNORE);
+	assert_true(ca->conf.by_name && !ca->conf.source.crl_means_good);
+	assert_int_equal(ca->prepare, PREPARE_BOTH);
+	assert_true(ca[1].conf.source.crl_means_good);
+	conf_done(&conf);
+}
+
 /* ---- the table ---- */
 
 static void each_row_is_sound(const struct conf_table *table)
@@ -263,6 +325,8 @@ int main(void)
 		T(everything_that_can_be_written_arrives_in_keep),
 		T(everything_that_can_be_written_arrives_in_outputs),
 		T(everything_that_can_be_written_arrives_in_serve),
+		T(everything_that_can_be_written_arrives_in_respond),
+		T(everything_that_can_be_written_arrives_in_its_authorities),
 		T(each_row_has_help_and_a_default_that_it_accepts),
 		T(the_defaults_that_are_printed_can_be_read_back),
 		T(durations_and_sizes_are_printed_in_their_largest_unit),
