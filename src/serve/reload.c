@@ -100,6 +100,7 @@ static void take_over(struct server *server)
 	if (before.conf == server->now.conf)
 		before.conf = NULL;
 	release(server, &before);
+	server->trims = true;
 	event_tell(server->hooks, (struct serve_event){ .kind = SERVE_RELOADED, .level = SERVE_INFO, .n = -1 });
 }
 

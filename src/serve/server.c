@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "serve/event.h"
 #include <errno.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -110,6 +111,10 @@ static void on_refresh(uv_timer_t *timer)
 		unsigned missing = state_missing(server->now.state, now);
 		if (missing == 0 || uv_now(&server->loop) >= server->ready_until_ms)
 			become_ready(server, missing);
+	}
+	if (server->trims && !next) {
+		malloc_trim(0);
+		server->trims = false;
 	}
 	reload_look(server, now);
 	if (!server->stopping)

@@ -18,6 +18,7 @@ struct server {
 	struct serve_hooks quiet;       /* tells nobody */
 	struct candidate now, next;     /* next: a reload that waits for its staples */
 	const struct serve_conf *first; /* the caller's: never given to the hook `release` */
+	bool trims;                     /* a state went: its memory is given back with the next look */
 	uint64_t next_until_ms;
 
 	uv_loop_t loop;
