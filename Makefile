@@ -8,7 +8,7 @@ SANITIZE ?= none
 PREFIX ?= /usr/local
 export CC SANITIZE JOBS
 
-.PHONY: all help deps demo check check-fresh deb bench fuzz coverage mutate tsan valgrind tidy format install clean
+.PHONY: all help deps demo check check-fresh deb bench soak fuzz coverage mutate tsan valgrind tidy format install clean
 
 all:
 	@tools/packages check build
@@ -22,6 +22,7 @@ help:
 	@echo "make check-fresh  demo and check in a bare Debian 12 and 13 (as root)"
 	@echo "make deb          Debian packages of what is committed, in build-deb/, judged by lintian"
 	@echo "make bench        the measured figures, beside their limits and the peers"
+	@echo "make soak         long runs: 100 kills, 100,000 handshakes, 1,000 reloads; TESTS='name...'"
 	@echo "make fuzz         each fuzzer for SECONDS (600)"
 	@echo "make coverage     the lines of src/ocsp and src/der that the fuzzers' corpora reach: at least 95 %"
 	@echo "make valgrind     the unit tests under valgrind"
@@ -54,6 +55,10 @@ deb:
 bench:
 	@tools/packages install build demo test bench
 	@bench/run build-bench
+
+soak:
+	@tools/packages install build demo test
+	@tools/soak $(TESTS)
 
 fuzz:
 	@tools/packages install build test clang
