@@ -13,7 +13,10 @@
 
 static void say(struct keep_daemon *daemon, enum keep_level level, const char *text)
 {
-	keep_log_say(&daemon->log, level, daemon->set.conf, text);
+	/* serve hands its keeper the configuration by a descriptor, which names nothing */
+	bool has_name = strncmp(daemon->set.conf, "/proc/self/fd/", 14) != 0;
+
+	keep_log_say(&daemon->log, level, has_name ? daemon->set.conf : NULL, text);
 }
 
 static void on_outlet_notice(enum keep_level level, const char *path, const char *text, void *user)
@@ -138,12 +141,23 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static bool same_proxies(const struct fetch_proxies *a, const struct fetch_proxies *b)
+{
+	return same_text(a->http, b->http) && same_text(a->https, b->https) && same_text(a->all, b->all) &&
+	       same_text(a->except, b->except);
+}
+
 static void say_what_takes_a_restart(struct keep_daemon *daemon, const struct conf *conf)
 {
 	if (!same_text(conf->socket, daemon->conf.socket))
 		say(daemon, KEEP_WARNING, "keep.socket: another one takes a restart");
 	if (!same_text(conf->metrics.listen, daemon->conf.metrics.listen))
 		say(daemon, KEEP_WARNING, "metrics.listen: another one takes a restart");
+	if (conf->keep.limits.per_responder != daemon->conf.keep.limits.per_responder ||
+	    conf->keep.limits.total != daemon->conf.keep.limits.total)
+		say(daemon, KEEP_WARNING, "fetch.per_responder, fetch.total: other ones take a restart");
+	if (!same_proxies(&conf->keep.limits.proxies, &daemon->conf.keep.limits.proxies))
+		say(daemon, KEEP_WARNING, "fetch.proxy: another one takes a restart");
 }
 
 static void set_log(struct keep_daemon *daemon)

@@ -76,6 +76,7 @@ struct keeper {
 	size_t work_since_trim;  /* files read, fetches ended */
 	struct watches *watches;
 	uint32_t round, source; /* of the scan; the configuration's entry it is at */
+	bool *unread;           /* of each entry: it cannot be looked into; said. NULL: of none */
 	bool scanning, scanned; /* now; once */
 	bool scan_wanted;       /* one more, after this one */
 	bool watch_all;         /* in this scan: what is known too */

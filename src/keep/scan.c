@@ -4,6 +4,7 @@
  * reads those that have, in slices, so that the loop turns meanwhile. An event of a watched directory, whatever its name,
  * leads to one scan soon; a scan that takes long is not repeated often.
  */
+#include "base/cleanup.h"
 #include "keep/inside.h"
 #include "keep/paths.h"
 #include <errno.h>
@@ -311,15 +312,30 @@ static void on_slice(uv_timer_t *timer)
 	end_scan(keeper);
 }
 
+/* Said once, and when it is over. */
+static void note_source(struct keeper *keeper, size_t i, bool is_read, int error)
+{
+	const char *path = keeper->conf->source[i].path;
+
+	if (!is_read && !keeper->unread)
+		keeper->unread = calloc(keeper->conf->n_sources, sizeof(bool));
+	if (!keeper->unread || keeper->unread[i] == !is_read)
+		return;
+	keeper->unread[i] = !is_read;
+	if (is_read)
+		tell_notice(keeper, KEEP_INFO, NULL, path, "can be looked into again");
+	else
+		tell_notice(keeper, KEEP_WARNING, NULL, path, "cannot be looked into: %s", strerror(error));
+}
+
 static void expand(struct keeper *keeper)
 {
 	const struct paths_taker taker = { .file = on_file, .dir = on_dir, .user = keeper };
 
 	for (size_t i = 0; i < keeper->conf->n_sources; i++) {
 		keeper->source = (uint32_t)i;
-		if (!paths_expand(keeper->conf->source[i].path, &taker))
-			tell_notice(keeper, KEEP_WARNING, NULL, keeper->conf->source[i].path, "cannot be looked into: %s",
-				    strerror(errno));
+		bool is_read = paths_expand(keeper->conf->source[i].path, &taker);
+		note_source(keeper, i, is_read, errno);
 	}
 }
 
@@ -432,6 +448,7 @@ void scan_restart(struct keeper *keeper)
 		file->source = NO_SOURCE;
 		file->seen = 0;
 	}
+	free(TAKE(keeper->unread));
 	open_watches(keeper);
 	keeper->scanning = false;
 	on_scan(&keeper->timer[TIMER_SCAN]);
@@ -448,4 +465,5 @@ void scan_done(struct keeper *keeper)
 	for (size_t i = 0; i < keeper->files.n_slots; i++)
 		free(keeper->files.slot[i]);
 	table_done(&keeper->files);
+	free(keeper->unread);
 }

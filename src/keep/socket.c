@@ -315,6 +315,19 @@ static void on_connection(uv_stream_t *listener, int status)
 
 /* ---- the socket ---- */
 
+/* libuv has "permission denied" for it. */
+static int check_directory(const char *path, struct clinch_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct stat st;
+
+	snprintf(dir, sizeof(dir), "%.*s", slash > path ? (int)(slash - path) : 1, slash ? path : ".");
+	if (stat(dir, &st) < 0)
+		return error_errno(err, "%s: the directory for the socket %s", dir, path);
+	return 0;
+}
+
 /* What is left of a process that was killed is taken away; what somebody listens to is not. */
 static int make_way(const char *path, struct clinch_error *err)
 {
@@ -326,7 +339,7 @@ static int make_way(const char *path, struct clinch_error *err)
 		return error_set(err, CLINCH_E_ARGUMENT, "%s: too long for a Unix socket", path);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (lstat(path, &st) < 0)
-		return 0;
+		return check_directory(path, err);
 	if (!S_ISSOCK(st.st_mode))
 		return error_set(err, CLINCH_E_ARGUMENT, "%s: something that is no socket is there", path);
 	if (fd < 0)

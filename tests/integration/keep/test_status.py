@@ -210,6 +210,20 @@ def what_a_killed_keeper_left_is_replaced_and_nothing_else():
 
 
 @case
+def a_socket_in_a_directory_that_is_not_there_is_said_as_such():
+    with Authority() as ca:
+        _, keep = one(ca)
+        with open(keep.conf) as f:
+            text = f.read().replace(f"socket: {keep.dir}/keep.sock", f"socket: {keep.dir}/later/keep.sock")
+        with open(keep.conf, "w") as f:
+            f.write(text)
+        keep.start(wait=False)
+        expect_equal(keep.process.wait(), 1, "exit status")
+        expect_in(f"{keep.dir}/later: the directory for the socket", keep.process.log_text(), "what it says")
+        expect_in("No such file", keep.process.log_text(), "why")
+
+
+@case
 def a_long_answer_comes_whole_to_one_that_reads_late():
     with Authority() as ca:
         ca.pki.new_key = lambda kind=None, key=ca.pki.new_key(): key

@@ -9,7 +9,7 @@ import threading
 import time
 
 from authority import Authority
-from harness import case, expect, expect_equal, expect_in, main, new_tempdir, wait_for
+from harness import build_path, case, expect, expect_equal, expect_in, expect_not_in, main, new_tempdir, skip, wait_for
 from scene import Keep, is_fresh, put, this_update
 
 
@@ -329,6 +329,58 @@ def the_journal_gets_its_priorities():
         keep.start(env={"JOURNAL_STREAM": "1:1"})
         lines = keep.process.log_text().splitlines()
         expect(any(line.startswith('<6>{"level":"info","event":"ready"') for line in lines), f"<6> before ready in {lines}")
+
+
+@case
+def a_directory_that_cannot_be_read_is_said_once_and_when_it_can():
+    if os.geteuid() == 0:
+        skip("root reads every directory")
+    with Authority() as ca:
+        shut, home = new_tempdir(), new_tempdir()
+        put(ca.leaf("shut.example.org"), f"{shut}/a.pem")
+        os.chmod(shut, 0)
+        keep = Keep(shut, home).start()
+        try:
+            for i in range(3):  # each leads to a scan
+                leaf = ca.leaf(f"h{i}.example.org")
+                put(leaf, f"{home}/{i}.pem")
+                keep.wait_event("first-staple", leaf.label)
+            said = [e["text"] for e in keep.events("notice") if e.get("path") == shut and "cannot be looked into" in e["text"]]
+            expect_equal(len(said), 1, "how often it is said")
+        finally:
+            os.chmod(shut, 0o700)
+        put(ca.leaf("last.example.org"), f"{home}/last.pem")
+        keep.wait_event("notice", text="can be looked into again")
+        keep.wait_event("first-staple", "shut.example.org")
+
+
+@case
+def what_takes_a_restart_is_said_at_a_reload():
+    with Authority() as ca:
+        keep = Keep(put(ca.leaf("a.example.org"), f"{new_tempdir()}/a.pem")).start()
+        with open(keep.conf) as f:
+            text = f.read()
+        for old, new, words in (("proxy: none", "proxy: none, total: 7", "fetch.per_responder, fetch.total: other ones take a restart"),
+                                ("proxy: none", "proxy: 'http://127.0.0.1:9'", "fetch.proxy: another one takes a restart")):
+            since = keep.mark()
+            with open(keep.conf, "w") as f:
+                f.write(text.replace(old, new))
+            keep.process.popen.send_signal(1)
+            keep.wait_event("notice", since=since, text=words)
+            keep.wait_event("notice", since=since, text="reloaded")
+
+
+@case
+def a_configuration_by_a_descriptor_is_not_named():
+    with Authority() as ca:
+        keep = Keep(put(ca.leaf("a.example.org"), f"{new_tempdir()}/a.pem"))
+        keep.argv = lambda *options: ["sh", "-c", 'exec 3<"$0"; exec "$@"', keep.conf, build_path("clinch"), "keep", "-c",
+                                      "/proc/self/fd/3", "--allow-root", *options]
+        keep.start()
+        process = keep.process
+        keep.stop()
+        expect_in("ends, as it was told to", process.log_text(), "the log")
+        expect_not_in("/proc/self/fd", process.log_text(), "the log")
 
 
 main()
