@@ -51,7 +51,7 @@ class Measured:
 
     def compare(self, percent=PERCENT):
         (few, first, open_first), (many, last, open_last) = self.rows[-2:]
-        print(f"# {self.what}: {first} KiB and {open_first} descriptors after {few}, {last} KiB and {open_last} after {many}: "
+        print(f"#| {self.what}: {first} KiB and {open_first} descriptors after {few}, {last} KiB and {open_last} after {many}: "
               f"{100 * (last - first) / first:+.2f} %")
         expect_equal(open_last, open_first, f"{self.what}: descriptors after {many}, and after {few}")
         expect(last - first < first * percent / 100, f"{self.what}: {first} KiB after {few}, {last} KiB after {many}")

@@ -133,7 +133,7 @@ def what_was_held_is_stapled_at_the_first_handshake_after_kill_9():
         os.mkdir(world.estate.store)
         for i, how in enumerate(moments(KILLS)):
             (world.of_the_child if (i + i // 12) % 2 else world.of_the_keeper)(how)
-        print(f"# kills: {world.kills}; staples checked at first handshakes: {world.stapled}; temporary files swept: {world.swept}")
+        print(f"#| kills: {world.kills}; staples checked at first handshakes: {world.stapled}; temporary files swept: {world.swept}")
         expect(world.stapled > KILLS * CERTIFICATES / 2, f"only {world.stapled} responses were valid at a restart")
         expect(world.swept >= KILLS // 5, f"only {world.swept} temporary files were left behind and swept")
 

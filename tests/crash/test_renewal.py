@@ -137,7 +137,7 @@ def no_client_meets_a_certificate_without_its_staple_while_others_change():
         world.wait_passed()
         seen, handshakes = world.shaking.stop()
         check_all(world, seen, handshakes)
-        print(f"# {handshakes} handshakes, {THOUSAND} certificates added")
+        print(f"#| {handshakes} handshakes, {THOUSAND} certificates added")
 
 
 main()

@@ -138,7 +138,7 @@ def every_prefix_of_what_the_writer_did_loads():
                  {os.path.basename(tape.estate.path_of(leaf)): tape.held[leaf.label] for leaf in tape.estate.leaves}, "the replayed store")
     troubles, states = replay(tape, tape.ops)
     expect_equal(troubles[:10], [], "what is wrong")
-    print(f"# {len(tape.ops)} operations, {states} states")
+    print(f"#| {len(tape.ops)} operations, {states} states")
 
 
 @case
