@@ -2,6 +2,7 @@
 #include "respond/pool.h"
 #include "base/error.h"
 #include <errno.h>
+#include <gnutls/crypto.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -154,7 +155,11 @@ static void work_once(struct pool *pool)
 static void *work(void *data)
 {
 	struct pool *pool = data;
+	uint8_t byte;
 
+	/* GnuTLS prepares random numbers for each thread when it first wants some, and is at its end when there is no memory
+	 * for that: better now. */
+	gnutls_rnd(GNUTLS_RND_NONCE, &byte, sizeof(byte));
 	/* It may be forbidden, and is then no worse than without. */
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICER);
 	pthread_mutex_lock(&pool->lock);
