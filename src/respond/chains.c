@@ -5,6 +5,7 @@
 #include "keep/paths.h"
 #include "respond/watch.h"
 #include "x509/chain.h"
+#include <errno.h>
 #include <gnutls/crypto.h>
 #include <string.h>
 #include <time.h>
@@ -20,7 +21,9 @@ struct chains {
 	struct place *place;      /* sorted */
 	size_t n, size;
 	struct issuers issuers;
-	uint64_t identity; /* of all files, as they were before they were read; 0: too new to tell */
+	uint64_t *unknown; /* hashes of issuers' names that the system's trust does not have: asking it takes long */
+	size_t n_unknown;
+	uint64_t identity; /* of all files, as they were before they were read; 0: to be read again */
 };
 
 /* ---- paths ---- */
@@ -176,7 +179,7 @@ static void read_issuers(struct chains *chains, const struct relay_paths *paths,
 		if (chain_read(&chain, paths->path[i], &err) < 0)
 			say(hooks, err.text);
 		for (unsigned j = 0; j < chain.n; j++)
-			issuers_add(&chains->issuers, &chain.cert[j]);
+			issuers_add(&chains->issuers, &chain.cert[j]); /* one with a key of no use issued nothing here */
 	}
 }
 
@@ -190,7 +193,10 @@ static bool read_all(struct chains *chains, const struct relay_files *files, con
 	for (size_t i = 0; i < chains->paths.n; i++)
 		if (!read_file(chains, (uint32_t)i, hooks))
 			return false;
+	errno = 0;
 	read_issuers(chains, &issuers, hooks);
+	if (errno == ENOMEM)
+		chains->identity = 0;
 	if (chains->n)
 		qsort(chains->place, chains->n, sizeof(*chains->place), compare_places);
 	return true;
@@ -242,6 +248,37 @@ static const gnutls_datum_t *cert_of(const struct chain *chain, const uint8_t *f
 	return NULL;
 }
 
+static bool is_unknown(const struct chains *chains, uint64_t name)
+{
+	for (size_t i = 0; i < chains->n_unknown; i++)
+		if (chains->unknown[i] == name)
+			return true;
+	return false;
+}
+
+static void add_unknown(struct chains *chains, uint64_t name)
+{
+	uint64_t *grown = reallocarray(chains->unknown, chains->n_unknown + 1, sizeof(*grown));
+
+	if (!grown)
+		return;
+	chains->unknown = grown;
+	grown[chains->n_unknown++] = name;
+}
+
+static struct issuer *find_in_system(struct chains *chains, const gnutls_datum_t *cert, const struct cert_view *view)
+{
+	uint64_t name = hash_bytes(SEED, view->issuer.at, der_len(view->issuer));
+
+	if (is_unknown(chains, name))
+		return NULL;
+	if (issuers_add_from_system(&chains->issuers, cert))
+		return issuers_find(&chains->issuers, view);
+	add_unknown(chains, name);
+	return NULL;
+}
+
+/* Without memory none is found that may be there: then all is read again at the next occasion. */
 static struct issuer *find_issuer(struct chains *chains, const struct chain *chain, const gnutls_datum_t *cert)
 {
 	struct issuer *issuer;
@@ -249,10 +286,13 @@ static struct issuer *find_issuer(struct chains *chains, const struct chain *cha
 
 	if (!cert_view_parse(&view, der_of(cert->data, cert->size)))
 		return NULL;
+	errno = 0;
 	issuers_add_from_chain(&chains->issuers, chain, &view);
 	issuer = issuers_find(&chains->issuers, &view);
-	if (!issuer && issuers_add_from_system(&chains->issuers, cert))
-		issuer = issuers_find(&chains->issuers, &view);
+	if (!issuer)
+		issuer = find_in_system(chains, cert, &view);
+	if (!issuer && errno == ENOMEM)
+		chains->identity = 0;
 	return issuer;
 }
 
@@ -270,6 +310,8 @@ int chains_subject(struct chains *chains, const uint8_t fingerprint[FINGERPRINT_
 		return error_set(err, CLINCH_E_MISSING, "no chain file holds the certificate");
 	path = chains->paths.path[place->path];
 	code = chain_read(&chain, path, err);
+	if (code == CLINCH_E_MEMORY)
+		chains->identity = 0;
 	if (code < 0)
 		return code;
 	cert = cert_of(&chain, fingerprint);
@@ -282,7 +324,10 @@ int chains_subject(struct chains *chains, const uint8_t fingerprint[FINGERPRINT_
 			"%s: holds a certificate whose issuer is not known; put the issuer into the file, or into the "
 			"directory of issuers",
 			path);
-	return subject_new(out, cert, issuer, false, err);
+	code = subject_new(out, cert, issuer, false, err);
+	if (code == CLINCH_E_MEMORY)
+		chains->identity = 0;
+	return code;
 }
 
 struct chains *chains_ref(struct chains *chains)
@@ -298,6 +343,7 @@ void chains_unref(struct chains *chains)
 		return;
 	relay_paths_done(&chains->paths);
 	free(chains->place);
+	free(chains->unknown);
 	issuers_done(&chains->issuers);
 	free(chains);
 }

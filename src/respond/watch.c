@@ -400,16 +400,20 @@ static void take(struct watch *watch, struct item *item, int64_t now_ms)
 	tidy_watches(watch);
 }
 
-bool watch_next(struct watch *watch, int64_t now_ms, unsigned *number)
+void watch_note(struct watch *watch)
 {
 	bool any = read_events(watch);
 
-	for (size_t i = 0; i < watch->n; i++) {
-		struct item *item = &watch->item[i];
-		item->wanted |= any;
-		if (now_ms >= next_look_ms(item))
-			look(item, now_ms);
-	}
+	for (size_t i = 0; i < watch->n; i++)
+		watch->item[i].wanted |= any;
+}
+
+bool watch_next(struct watch *watch, int64_t now_ms, unsigned *number)
+{
+	watch_note(watch);
+	for (size_t i = 0; i < watch->n; i++)
+		if (now_ms >= next_look_ms(&watch->item[i]))
+			look(&watch->item[i], now_ms);
 	for (size_t i = 0; i < watch->n; i++) {
 		struct item *item = &watch->item[i];
 		if (now_ms < due_ms(item))

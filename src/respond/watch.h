@@ -42,6 +42,9 @@ int watch_wait_ms(const struct watch *watch, int64_t now_ms);
  */
 bool watch_next(struct watch *watch, int64_t now_ms, unsigned *item);
 
+/* Takes note of what happened, and empties the descriptor: for when nothing can be loaded just now. */
+void watch_note(struct watch *watch);
+
 /* What came of loading it. One that was refused (half written, perhaps) is due again at its next change, and after 2 s, 4 s
  * ... 60 s without one. */
 void watch_done(struct watch *watch, unsigned item, bool good, int64_t now_ms);
