@@ -141,14 +141,15 @@ static bool parse_tbs(struct ocsp_request *out, struct der tbs)
 
 bool ocsp_request_parse(struct ocsp_request *out, struct der in)
 {
-	struct der request, tbs, signature;
+	struct der request, tbs, signature, content;
 
 	*out = (struct ocsp_request){ .n_requests = 0 };
 	if (!der_take(&in, DER_SEQUENCE, &request) || !der_at_end(&in) || !der_take(&request, DER_SEQUENCE, &tbs))
 		return false;
 	out->is_signed = !der_at_end(&request);
 	if (out->is_signed &&
-	    (!der_take(&request, DER_CONTEXT(0), &signature) || !der_is_well_formed(signature) || !der_at_end(&request)))
+	    (!der_take(&request, DER_CONTEXT(0), &signature) || !der_is_well_formed(signature) || !der_at_end(&request) ||
+	     !der_take(&signature, DER_SEQUENCE, &content) || !der_at_end(&signature)))
 		return false;
 	return parse_tbs(out, tbs);
 }

@@ -13,6 +13,7 @@ const struct http_text http_texts[HTTP_TEXTS] = {
 	[HTTP_TEXT_HEALTH] = { 200, "OCSP responder: POST a request, or GET it in base64\n", NULL, false },
 	[HTTP_TEXT_BAD] = { 400, "the path is not base64 of an OCSP request\n", NULL, false },
 	[HTTP_TEXT_FRAMING] = { 400, "one Content-Length, or chunks\n", NULL, true },
+	[HTTP_TEXT_HOST] = { 400, "one Host\n", NULL, true },
 	[HTTP_TEXT_METHOD] = { 405, "GET, HEAD and POST\n", "GET, HEAD, POST", true },
 	[HTTP_TEXT_BODY] = { 413, "a request has at most 8192 bytes\n", NULL, true },
 	[HTTP_TEXT_PATH] = { 414, "a request has at most 8192 bytes\n", NULL, true },
@@ -158,8 +159,10 @@ static bool send_prepared(struct exchange *exchange, const struct decision *deci
 static void on_signed(struct ask *ask)
 {
 	struct exchange *exchange = ask->user;
+	struct http_worker *worker = exchange->worker;
 
 	MHD_resume_connection(exchange->connection);
+	http_wake(worker);
 }
 
 /* The connection is set aside before anybody can wake it. */
@@ -237,11 +240,9 @@ static enum MHD_Result answer(struct exchange *exchange, struct der request)
 static enum MHD_Result answer_get(struct exchange *exchange, const char *path)
 {
 	uint8_t bytes[REQUEST_MAX];
-	size_t path_len = strlen(path), len;
+	size_t len;
 
-	if (path_len > REQUEST_MAX)
-		return send_text(exchange, HTTP_TEXT_PATH);
-	switch (path_decode(bytes, sizeof(bytes), &len, path, path_len)) {
+	switch (path_decode(bytes, sizeof(bytes), &len, path, strlen(path))) {
 	case PATH_REQUEST:
 		return answer(exchange, der_of(bytes, len));
 	case PATH_EMPTY:
@@ -254,8 +255,9 @@ static enum MHD_Result answer_get(struct exchange *exchange, const char *path)
 /* ---- reading one ---- */
 
 struct header {
-	unsigned lengths;
+	unsigned lengths, hosts;
 	bool is_chunked, is_coded, is_long;
+	bool is_odd; /* a name that ends in a blank (RFC 9112 5.1), or a length that is no number */
 	size_t len;
 	struct reply_condition condition;
 };
@@ -272,9 +274,13 @@ static enum MHD_Result on_header(void *user, enum MHD_ValueKind kind, const char
 
 	(void)kind;
 	header->len += key_len + value_len;
+	header->is_odd |= key_len && (key[key_len - 1] == ' ' || key[key_len - 1] == '\t');
 	if (is_called(key, key_len, "Content-Length")) {
 		header->lengths++;
+		header->is_odd |= value_len == 0 || strspn(value, "0123456789") != value_len;
 		header->is_long |= strtoull(value, NULL, 10) > REQUEST_MAX;
+	} else if (is_called(key, key_len, "Host")) {
+		header->hosts++;
 	} else if (is_called(key, key_len, "Transfer-Encoding")) {
 		header->is_chunked = true;
 		header->is_coded |= !is_called(value, value_len, "chunked");
@@ -288,9 +294,9 @@ static enum MHD_Result on_header(void *user, enum MHD_ValueKind kind, const char
 	return MHD_YES;
 }
 
-static enum MHD_Result begin(struct exchange *exchange, const char *method)
+static enum MHD_Result begin(struct exchange *exchange, const char *path, const char *method, const char *version)
 {
-	struct header header = { 0 };
+	struct header header = { .len = strlen(path) };
 
 	exchange->since_ms = http_clock_ms();
 	exchange->is_busy = true;
@@ -298,10 +304,13 @@ static enum MHD_Result begin(struct exchange *exchange, const char *method)
 	exchange->is_get = !strcmp(method, "GET") || !strcmp(method, "HEAD");
 	MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, on_header, &header);
 	exchange->condition = header.condition;
-	if (header.lengths > 1 || (header.lengths && header.is_chunked) || header.is_coded)
+	if (header.lengths > 1 || (header.lengths && header.is_chunked) || header.is_coded || header.is_odd)
 		return send_text(exchange, HTTP_TEXT_FRAMING);
+	/* RFC 9112 3.2 */
+	if (header.hosts > 1 || (header.hosts == 0 && !strcmp(version, "HTTP/1.1")))
+		return send_text(exchange, HTTP_TEXT_HOST);
 	if (header.len > REQUEST_MAX)
-		return send_text(exchange, HTTP_TEXT_HEADER);
+		return send_text(exchange, strlen(path) > REQUEST_MAX ? HTTP_TEXT_PATH : HTTP_TEXT_HEADER);
 	if (!exchange->is_get && strcmp(method, "POST") != 0)
 		return send_text(exchange, HTTP_TEXT_METHOD);
 	return header.is_long ? send_text(exchange, HTTP_TEXT_BODY) : MHD_YES;
@@ -350,10 +359,10 @@ enum MHD_Result http_on_request(void *user, struct MHD_Connection *connection, c
 {
 	struct exchange *exchange = *request;
 
-	(void)user, (void)version;
+	(void)user;
 	if (!exchange) {
 		*request = exchange = exchange_of(connection);
-		return exchange ? begin(exchange, method) : MHD_NO;
+		return exchange ? begin(exchange, path, method, version) : MHD_NO;
 	}
 	if (*body_len)
 		return take_body(exchange, body, body_len);

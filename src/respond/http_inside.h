@@ -15,6 +15,7 @@ enum http_text_id {
 	HTTP_TEXT_HEALTH,
 	HTTP_TEXT_BAD,
 	HTTP_TEXT_FRAMING,
+	HTTP_TEXT_HOST,
 	HTTP_TEXT_METHOD,
 	HTTP_TEXT_BODY,
 	HTTP_TEXT_PATH,
@@ -53,6 +54,8 @@ struct http_worker {
 	struct http_shared *shared;
 	struct MHD_Daemon *daemon;
 	pthread_t thread;
+	int poll_fd, wake_fd;   /* the daemon's epoll and wake_fd are in poll_fd */
+	_Atomic bool is_awake;  /* it will turn before it sleeps */
 	struct snapshot *state; /* a reference to what was current at the last request or turn */
 	struct exchange *exchanges;
 	unsigned open;
@@ -62,7 +65,8 @@ struct http_worker {
 	struct ready ready[HTTP_READY_SLOTS];
 };
 
-int64_t http_clock_ms(void); /* CLOCK_MONOTONIC, as coarse as the kernel's tick */
+int64_t http_clock_ms(void);                /* CLOCK_MONOTONIC, as coarse as the kernel's tick */
+void http_wake(struct http_worker *worker); /* from any thread */
 void http_follow_state(struct http_worker *worker);
 void http_ready_drop(struct ready *ready);
 void http_forget_request(struct exchange *exchange);

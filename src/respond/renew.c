@@ -189,8 +189,12 @@ void renew_look(struct responder *responder)
 {
 	unsigned item;
 
-	if (responder->load.is_busy || responder->is_stopping)
+	if (responder->is_stopping)
 		return;
+	if (responder->load.is_busy) {
+		watch_note(responder->watch);
+		return;
+	}
 	if (responder->reload_wanted)
 		renew_all(responder);
 	else if (watch_next(responder->watch, (int64_t)uv_now(&responder->loop), &item))

@@ -8,6 +8,8 @@
 #include "respond/http_inside.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -128,6 +130,39 @@ static void stop_listening(struct http_worker *worker)
 	worker->is_quiet = true;
 }
 
+/* Whoever sets it writes; edge-triggered, so that nobody has to read. */
+void http_wake(struct http_worker *worker)
+{
+	uint64_t one = 1;
+
+	if (!atomic_exchange(&worker->is_awake, true) && write(worker->wake_fd, &one, sizeof(one)) < 0)
+		atomic_store(&worker->is_awake, false);
+}
+
+static bool prepare_poll(struct http_worker *worker)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(worker->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	struct epoll_event theirs = { .events = EPOLLIN }, ours = { .events = EPOLLIN | EPOLLET };
+
+	worker->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return info && worker->poll_fd >= 0 && worker->wake_fd >= 0 &&
+	       epoll_ctl(worker->poll_fd, EPOLL_CTL_ADD, info->epoll_fd, &theirs) == 0 &&
+	       epoll_ctl(worker->poll_fd, EPOLL_CTL_ADD, worker->wake_fd, &ours) == 0;
+}
+
+static void turn(struct http_worker *worker)
+{
+	struct epoll_event events[2];
+	MHD_UNSIGNED_LONG_LONG wait_ms = TURN_MS;
+
+	if (MHD_get_timeout(worker->daemon, &wait_ms) != MHD_YES || wait_ms > TURN_MS)
+		wait_ms = TURN_MS;
+	epoll_wait(worker->poll_fd, events, 2, (int)wait_ms);
+	atomic_store(&worker->is_awake, false);
+	MHD_run(worker->daemon);
+}
+
 static void *run(void *user)
 {
 	struct http_worker *worker = user;
@@ -135,7 +170,7 @@ static void *run(void *user)
 	int64_t swept = http_clock_ms(), now;
 
 	while (!atomic_load(&shared->stopping)) {
-		MHD_run_wait(worker->daemon, TURN_MS);
+		turn(worker);
 		now = http_clock_ms();
 		if (now - swept < TURN_MS)
 			continue;
@@ -194,12 +229,15 @@ int http_worker_start(struct http_worker **out, struct http_shared *shared, int 
 {
 	struct http_worker *worker = calloc(1, sizeof(*worker));
 
-	if (worker)
+	if (worker) {
 		worker->shared = shared;
+		worker->poll_fd = worker->wake_fd = -1;
+	}
 	if (worker && make_texts(worker))
 		worker->daemon = start_daemon(worker, fd);
-	if (!worker || !worker->daemon) {
+	if (!worker || !worker->daemon)
 		close(fd);
+	if (!worker || !worker->daemon || !prepare_poll(worker)) {
 		http_worker_free(worker);
 		return error_set(err, CLINCH_E_MEMORY, "the HTTP server does not start");
 	}
@@ -227,6 +265,10 @@ void http_worker_free(struct http_worker *worker)
 		MHD_run(worker->daemon);
 		MHD_stop_daemon(worker->daemon);
 	}
+	if (worker->poll_fd >= 0)
+		close(worker->poll_fd);
+	if (worker->wake_fd >= 0)
+		close(worker->wake_fd);
 	for (int i = 0; i < HTTP_READY_SLOTS; i++)
 		http_ready_drop(&worker->ready[i]);
 	for (int i = 0; i < HTTP_TEXTS; i++)
