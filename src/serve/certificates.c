@@ -2,6 +2,7 @@
 /* The certificates of a state: looked at by a timer, and what changed is told once. The main thread's. */
 #include "serve/event.h"
 #include "serve/state.h"
+#include "tls/stapler.h"
 #include <string.h>
 
 struct look {
@@ -68,17 +69,22 @@ static void tell_staple(const struct look *look)
 }
 
 /* What waited is served from here on. Where adding it fails it is tried again with the next look. */
-static void end_waiting(struct state *state, const struct look *look)
+static void end_waiting(struct state *state, const struct look *look, int64_t now)
 {
 	struct certificate *certificate = look->certificate;
 	const struct clinch_stapler_pair pair = { certificate->chain, certificate->key,
 						  (unsigned)(certificate - state->certificate) };
+	struct entry *entry = NULL;
 	struct clinch_error err;
 
 	if (has_staple_to_come(certificate, &look->now) && !look->now.is_stapled)
 		return;
-	if (clinch_stapler_add_files(state->stapler, &pair, 1, &err) < 0)
+	if (stapler_inherit_entry(state->stapler, &pair, certificate->where->entry[certificate->index], now, &entry, &err) <
+		    0 ||
+	    stapler_add_entries(state->stapler, &entry, 1, &err) < 0) {
+		stapler_entry_free(entry);
 		return;
+	}
 	certificate->waits = false;
 	certificate->where = state->stapler;
 	state_number(state);
@@ -108,7 +114,7 @@ void state_refresh(struct state *state, int64_t now, const struct serve_hooks *h
 		tell_identity(&look);
 		tell_staple(&look);
 		if (look.certificate->waits)
-			end_waiting(state, &look);
+			end_waiting(state, &look, now);
 	}
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "serve/load.h"
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "tls/stapler.h"
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 #define FEWEST 32 /* certificates that a thread is worth */
@@ -12,6 +14,9 @@
 
 struct work {
 	clinch_stapler_t *stapler;
+	struct entry **before; /* by the names of their files */
+	unsigned n_before;
+	int64_t now;
 	const struct clinch_stapler_pair *pairs;
 	struct entry **entries;
 	unsigned n;
@@ -20,6 +25,52 @@ struct work {
 	unsigned first_failed; /* n: none */
 	struct clinch_error err;
 };
+
+/* ---- what is in use ---- */
+
+static int compare_files(const struct entry *entry, const char *chain_file, const char *key_file)
+{
+	int order = strcmp(entry->chain_file, chain_file);
+
+	return order ? order : strcmp(entry->key_file, key_file);
+}
+
+static int by_files(const void *a, const void *b)
+{
+	const struct entry *left = *(struct entry *const *)a, *right = *(struct entry *const *)b;
+
+	return compare_files(left, right->chain_file, right->key_file);
+}
+
+static int by_pair(const void *pair, const void *entry)
+{
+	const struct clinch_stapler_pair *wanted = pair;
+
+	return -compare_files(*(struct entry *const *)entry, wanted->chain_pem, wanted->key_pem_or_url);
+}
+
+static int sort_before(struct work *work, const clinch_stapler_t *before)
+{
+	if (!before || !stapler_may_inherit(work->stapler, before) || before->n == 0)
+		return 0;
+	work->before = malloc(before->n * sizeof(*work->before));
+	if (!work->before)
+		return CLINCH_E_MEMORY;
+	memcpy(work->before, before->entry, before->n * sizeof(*work->before));
+	work->n_before = before->n;
+	qsort(work->before, work->n_before, sizeof(*work->before), by_files);
+	return 0;
+}
+
+static const struct entry *find_before(const struct work *work, const struct clinch_stapler_pair *pair)
+{
+	struct entry **found =
+		work->n_before ? bsearch(pair, work->before, work->n_before, sizeof(*work->before), by_pair) : NULL;
+
+	return found ? *found : NULL;
+}
+
+/* ---- loading ---- */
 
 static void note_failure(struct work *work, unsigned i, const struct clinch_error *err)
 {
@@ -32,12 +83,22 @@ static void note_failure(struct work *work, unsigned i, const struct clinch_erro
 	atomic_store(&work->next, work->n); /* what comes after it need not be looked at */
 }
 
+static int load_one(struct work *work, unsigned i, struct clinch_error *err)
+{
+	const struct clinch_stapler_pair *pair = &work->pairs[i];
+	const struct entry *before = find_before(work, pair);
+
+	if (before)
+		return stapler_inherit_entry(work->stapler, pair, before, work->now, &work->entries[i], err);
+	return stapler_load_entry(work->stapler, pair, &work->entries[i], err);
+}
+
 static void load_some(struct work *work, unsigned from)
 {
 	struct clinch_error err;
 
 	for (unsigned i = from; i < work->n && i < from + AT_ONCE; i++) {
-		if (stapler_load_entry(work->stapler, &work->pairs[i], &work->entries[i], &err) == 0)
+		if (load_one(work, i, &err) == 0)
 			continue;
 		note_failure(work, i, &err);
 		return;
@@ -77,16 +138,18 @@ static void load_all(struct work *work)
 		pthread_join(thread[--started], NULL);
 }
 
-int load_pairs(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pairs, unsigned n, struct clinch_error *err)
+int load_pairs(clinch_stapler_t *stapler, const clinch_stapler_t *before, const struct clinch_stapler_pair *pairs,
+	       unsigned n, int64_t now, struct clinch_error *err)
 {
 	struct work work = {
-		.stapler = stapler, .pairs = pairs, .n = n, .first_failed = n, .lock = PTHREAD_MUTEX_INITIALIZER
+		.stapler = stapler, .pairs = pairs, .n = n, .now = now, .first_failed = n, .lock = PTHREAD_MUTEX_INITIALIZER
 	};
-	int code = 0;
+	auto_free struct entry **entries = work.entries = calloc(n ? n : 1, sizeof(*work.entries));
+	int code = work.entries ? sort_before(&work, before) : CLINCH_E_MEMORY;
+	auto_free struct entry **sorted = work.before;
 
-	work.entries = calloc(n ? n : 1, sizeof(*work.entries));
-	if (!work.entries)
-		return error_set(err, CLINCH_E_MEMORY, "no memory for %u certificates", n);
+	if (code < 0)
+		return error_set(err, code, "no memory for %u certificates", n);
 	load_all(&work);
 	if (work.first_failed < n) {
 		code = work.err.code;
@@ -97,6 +160,5 @@ int load_pairs(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pair
 		code = stapler_add_entries(stapler, work.entries, n, err);
 	for (unsigned i = 0; i < n && code < 0; i++)
 		stapler_entry_free(work.entries[i]);
-	free(work.entries);
 	return code;
 }

@@ -5,7 +5,9 @@
 
 #include <clinch/stapler.h>
 
-/* The first error there is, in the order of `pairs`. */
-int load_pairs(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pairs, unsigned n, struct clinch_error *err);
+/* What `before` (NULL: none), a stapler that is in use, has of them is taken over from it: stapler_inherit_entry(). The
+ * first error there is, in the order of `pairs`. */
+int load_pairs(clinch_stapler_t *stapler, const clinch_stapler_t *before, const struct clinch_stapler_pair *pairs,
+	       unsigned n, int64_t now, struct clinch_error *err);
 
 #endif

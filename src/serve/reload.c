@@ -4,6 +4,7 @@
 #include "serve/event.h"
 #include "serve/server.h"
 #include <string.h>
+#include <time.h>
 
 static bool same_text(const char *a, const char *b)
 {
@@ -78,7 +79,7 @@ static bool make_next(struct server *server, struct candidate *next)
 	struct clinch_error err = { .code = 0 };
 	int code = next->conf == server->now.conf ? 0 : check_unchangeable(server->now.conf, next->conf, &err);
 
-	code = code < 0 ? code : state_new(&next->state, next->conf, &err);
+	code = code < 0 ? code : state_new(&next->state, next->conf, server->now.state, (int64_t)time(NULL), &err);
 	code = code < 0 ? code : keeper_child_update(&server->keeper, next->conf, &err);
 	if (code == 0)
 		return true;

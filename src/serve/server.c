@@ -408,7 +408,7 @@ static int bind_and_load(struct server *server, struct clinch_error *err)
 		return code;
 	if (hooks->become && hooks->become(hooks->user) != 0)
 		return error_set(err, CLINCH_E_ARGUMENT, "%s", "");
-	return state_new(&server->now.state, server->now.conf, err);
+	return state_new(&server->now.state, server->now.conf, NULL, wall_clock(), err);
 }
 
 int serve_run(const struct serve_conf *conf, const struct serve_start *start, const struct serve_hooks *hooks,

@@ -142,7 +142,8 @@ void state_number(struct state *state)
 }
 
 /* Into the serving stapler or the waiting one; those of one stapler are numbered in the order of the configuration. */
-static int load_certificates(struct state *state, bool waiting, struct clinch_error *err)
+static int load_certificates(struct state *state, const struct state *before, bool waiting, int64_t now,
+			     struct clinch_error *err)
 {
 	auto_free struct clinch_stapler_pair *pairs = calloc(state->n_certificates, sizeof(*pairs));
 	clinch_stapler_t *where = waiting ? state->waiting : state->stapler;
@@ -159,10 +160,11 @@ static int load_certificates(struct state *state, bool waiting, struct clinch_er
 		certificate->index = n;
 		pairs[n++] = (struct clinch_stapler_pair){ certificate->chain, certificate->key, i };
 	}
-	return n ? load_pairs(where, pairs, n, err) : 0;
+	return n ? load_pairs(where, before ? before->stapler : NULL, pairs, n, now, err) : 0;
 }
 
-static int add_certificates(struct state *state, const struct serve_conf *conf, struct clinch_error *err)
+static int add_certificates(struct state *state, const struct serve_conf *conf, const struct state *before, int64_t now,
+			    struct clinch_error *err)
 {
 	bool any_waits = false;
 
@@ -180,11 +182,12 @@ static int add_certificates(struct state *state, const struct serve_conf *conf, 
 	int code = new_stapler(&state->stapler, conf, err);
 	if (code == 0 && any_waits)
 		code = new_stapler(&state->waiting, conf, err);
-	code = code < 0 ? code : load_certificates(state, false, err);
-	return code < 0 || !any_waits ? code : load_certificates(state, true, err);
+	code = code < 0 ? code : load_certificates(state, before, false, now, err);
+	return code < 0 || !any_waits ? code : load_certificates(state, before, true, now, err);
 }
 
-int state_new(struct state **out, const struct serve_conf *conf, struct clinch_error *err)
+int state_new(struct state **out, const struct serve_conf *conf, const struct state *before, int64_t now,
+	      struct clinch_error *err)
 {
 	auto_state state = calloc(1, sizeof(*state));
 	int code = state_check(conf, err);
@@ -198,7 +201,7 @@ int state_new(struct state **out, const struct serve_conf *conf, struct clinch_e
 	code = endpoint_parse(&state->backend, conf->backend, true, "backend", err);
 	code = code < 0 ? code : make_priority(state, conf, err);
 	code = code < 0 ? code : copy_alpn(state, conf, err);
-	code = code < 0 ? code : add_certificates(state, conf, err);
+	code = code < 0 ? code : add_certificates(state, conf, before, now, err);
 	if (code < 0)
 		return code;
 	*out = TAKE(state);

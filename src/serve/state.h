@@ -42,8 +42,13 @@ struct state {
 	char last_error[360]; /* of a refresh; "": none */
 };
 
-/* Opens and reads every file that `conf` names; `conf` must outlive the main thread's use of it. */
-int state_new(struct state **out, const struct serve_conf *conf, struct clinch_error *err);
+/*
+ * Opens and reads every file that `conf` names, but for chains and keys that `before` (NULL: none), the state in use, has
+ * read and that have not changed: those it takes over, with their staples. A certificate that was renewed waits for its
+ * first staple as it would have there. `conf` must outlive the main thread's use of it.
+ */
+int state_new(struct state **out, const struct serve_conf *conf, const struct state *before, int64_t now,
+	      struct clinch_error *err);
 struct state *state_ref(struct state *state);
 void state_unref(struct state *state); /* NULL-safe */
 

@@ -178,8 +178,7 @@ static bool is_waiting(const clinch_stapler_t *stapler, const struct entry *entr
 	return entry->pending->must_staple || now - entry->pending_since < PENDING_S;
 }
 
-/* The renewed pair takes the place of the old one once it has its staple. True when it did. */
-static bool promote_pending(clinch_stapler_t *stapler, struct entry *entry, int64_t now)
+bool stapler_promote_pending(clinch_stapler_t *stapler, struct entry *entry, int64_t now)
 {
 	if (!entry->pending || is_waiting(stapler, entry, now))
 		return false;
@@ -202,7 +201,7 @@ static int refresh_entry(clinch_stapler_t *stapler, struct entry *entry, int64_t
 		code = stapler_load_staples(stapler, entry->pending, entry->staple_stamp[1], now, first ? NULL : err);
 		first = first ? first : code;
 	}
-	*changed |= promote_pending(stapler, entry, now);
+	*changed |= stapler_promote_pending(stapler, entry, now);
 	return first;
 }
 
@@ -285,7 +284,7 @@ int clinch_stapler_offer(clinch_stapler_t *stapler, const gnutls_datum_t *der, i
 	for (unsigned i = 0; i < stapler->n; i++) {
 		offer_to_all(stapler, stapler->entry[i]->identity, &offer);
 		offer_to_all(stapler, stapler->entry[i]->pending, &offer);
-		changed |= promote_pending(stapler, stapler->entry[i], now);
+		changed |= stapler_promote_pending(stapler, stapler->entry[i], now);
 	}
 	if (changed && stapler_publish(stapler) < 0)
 		offer.code = CLINCH_E_MEMORY;

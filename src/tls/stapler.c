@@ -27,6 +27,7 @@ void stapler_unref(clinch_stapler_t *stapler)
 		stapler_entry_free(stapler->entry[i]);
 	free(stapler->entry);
 	free(stapler->store_dir);
+	free(stapler->issuers_file);
 	store_close(stapler->store);
 	chain_done(&stapler->issuers.extra);
 	known_done(&stapler->issuers.known);
@@ -58,7 +59,13 @@ static int copy_options(clinch_stapler_t *stapler, const struct clinch_stapler_o
 						  .undated_age_s = options->policy.undated_age_s,
 						  .max_len = options->policy.max_len,
 						  .allow_sha1_signature = options->policy.allow_sha1_signature };
-	return options->issuers_file ? chain_read(&stapler->issuers.extra, options->issuers_file, err) : 0;
+	if (!options->issuers_file)
+		return 0;
+	stapler->issuers_file = strdup(options->issuers_file);
+	if (!stapler->issuers_file)
+		return error_set(err, CLINCH_E_MEMORY, "no memory for a stapler");
+	stapler->issuers_stamp = stamp_of(options->issuers_file);
+	return chain_read(&stapler->issuers.extra, options->issuers_file, err);
 }
 
 int clinch_stapler_new(clinch_stapler_t **out, const struct clinch_stapler_options *options, struct clinch_error *err)
@@ -200,36 +207,85 @@ int stapler_add_entries(clinch_stapler_t *stapler, struct entry **entries, unsig
 
 /* Nobody else has the entry yet, so its staples are judged without the lock. One that cannot be loaded is the next refresh's
  * to say; the certificate is served. */
-static void load_first_staples(clinch_stapler_t *stapler, struct entry *entry)
+static void load_first_staples(clinch_stapler_t *stapler, struct identity *identity, struct stamp *stamps)
 {
 	pthread_mutex_lock(&stapler->lock);
 	bool has_store = stapler_has_store(stapler);
 	pthread_mutex_unlock(&stapler->lock);
-	if (has_store &&
-	    stapler_load_staples(stapler, entry->identity, entry->staple_stamp[0], (int64_t)time(NULL), NULL) < 0)
-		memset(entry->staple_stamp[0], 0, sizeof(entry->staple_stamp[0]));
+	if (has_store && stapler_load_staples(stapler, identity, stamps, (int64_t)time(NULL), NULL) < 0)
+		memset(stamps, 0, IDENTITY_CHAIN_MAX * sizeof(*stamps));
+}
+
+static struct entry *new_entry(const struct clinch_stapler_pair *pair)
+{
+	struct entry *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	entry->order = pair->order;
+	entry->chain_file = strdup(pair->chain_pem);
+	entry->key_file = strdup(pair->key_pem_or_url);
+	/* Stamped before they are read: what changes in between is seen as a change. */
+	entry->chain_stamp = stamp_of(pair->chain_pem);
+	entry->key_stamp = stamp_of(pair->key_pem_or_url);
+	if (entry->chain_file && entry->key_file)
+		return entry;
+	stapler_entry_free(entry);
+	return NULL;
 }
 
 int stapler_load_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pair, struct entry **out,
 		       struct clinch_error *err)
 {
-	struct entry *entry = calloc(1, sizeof(*entry));
+	struct entry *entry = *out = new_entry(pair);
 
-	*out = entry;
 	if (!entry)
 		return error_set(err, CLINCH_E_MEMORY, "%s: no memory", pair->chain_pem);
-	entry->order = pair->order;
-	entry->chain_file = strdup(pair->chain_pem);
-	entry->key_file = strdup(pair->key_pem_or_url);
-	if (!entry->chain_file || !entry->key_file)
-		return error_set(err, CLINCH_E_MEMORY, "%s: no memory", pair->chain_pem);
-	/* Stamped before they are read: what changes in between is seen as a change. */
-	entry->chain_stamp = stamp_of(pair->chain_pem);
-	entry->key_stamp = stamp_of(pair->key_pem_or_url);
 	int code = stapler_load_pair(stapler, pair->chain_pem, pair->key_pem_or_url, &entry->identity, err);
 	if (code == 0)
-		load_first_staples(stapler, entry);
+		load_first_staples(stapler, entry->identity, entry->staple_stamp[0]);
 	return code;
+}
+
+/* ---- from another stapler ---- */
+
+bool stapler_may_inherit(const clinch_stapler_t *stapler, const clinch_stapler_t *before)
+{
+	if (!stapler->issuers_file || !before->issuers_file)
+		return stapler->issuers_file == before->issuers_file;
+	return strcmp(stapler->issuers_file, before->issuers_file) == 0 &&
+	       stamp_equals(&stapler->issuers_stamp, &before->issuers_stamp);
+}
+
+static struct identity *share(struct identity *identity)
+{
+	if (identity)
+		counted_ref(&identity->counted);
+	return identity;
+}
+
+int stapler_inherit_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pair, const struct entry *before,
+			  int64_t now, struct entry **out, struct clinch_error *err)
+{
+	struct entry *entry = *out = new_entry(pair);
+
+	if (!entry)
+		return error_set(err, CLINCH_E_MEMORY, "%s: no memory", pair->chain_pem);
+	entry->identity = share(before->identity);
+	memcpy(entry->staple_stamp, before->staple_stamp, sizeof(entry->staple_stamp));
+	entry->pending_since = before->pending_since;
+	if (stamp_equals(&entry->chain_stamp, &before->chain_stamp) && stamp_equals(&entry->key_stamp, &before->key_stamp)) {
+		entry->pending = share(before->pending);
+		return 0;
+	}
+	memset(entry->staple_stamp[1], 0, sizeof(entry->staple_stamp[1]));
+	int code = stapler_load_pair(stapler, pair->chain_pem, pair->key_pem_or_url, &entry->pending, err);
+	if (code < 0)
+		return code;
+	entry->pending_since = now;
+	load_first_staples(stapler, entry->pending, entry->staple_stamp[1]);
+	(void)stapler_promote_pending(stapler, entry, now);
+	return 0;
 }
 
 int clinch_stapler_add_files(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pairs, unsigned n,
@@ -285,7 +341,7 @@ int clinch_stapler_add_mem(clinch_stapler_t *stapler, const gnutls_datum_t *chai
 		return error_set(err, CLINCH_E_MEMORY, "no memory for another certificate");
 	int code = identity_from_memory(stapler, chain_pem, key_pem, &entry->identity, err);
 	if (code == 0) {
-		load_first_staples(stapler, entry);
+		load_first_staples(stapler, entry->identity, entry->staple_stamp[0]);
 		code = stapler_add_entries(stapler, &entry, 1, err);
 	}
 	if (code < 0)

@@ -36,6 +36,8 @@ struct clinch_stapler {
 	char *store_dir;
 	struct store *store;    /* NULL until the directory is there */
 	struct issuers issuers; /* locked inside */
+	char *issuers_file;     /* where the extra ones are from; NULL: nowhere */
+	struct stamp issuers_stamp;
 	enum clinch_chain_staples chain_staples;
 	bool drop_revoked, refuse_unstapled;
 	struct clinch_policy policy;
@@ -47,6 +49,14 @@ struct clinch_stapler {
  * too *out is to be given to stapler_entry_free(). */
 int stapler_load_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pair, struct entry **out,
 		       struct clinch_error *err);
+/*
+ * The same from an entry of another stapler, which is not refreshed meanwhile: what that one serves is served here too,
+ * staples included, and read anew only where a file has changed. The new pair then waits for its staple, as with a refresh.
+ */
+int stapler_inherit_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pair, const struct entry *before,
+			  int64_t now, struct entry **out, struct clinch_error *err);
+/* Would both make the same of a pair? They look for issuers in the same file, which has not changed. */
+bool stapler_may_inherit(const clinch_stapler_t *stapler, const clinch_stapler_t *before);
 /* All of them or none: on failure they stay the caller's. */
 int stapler_add_entries(clinch_stapler_t *stapler, struct entry **entries, unsigned n, struct clinch_error *err);
 void stapler_entry_free(struct entry *entry); /* NULL-safe */
@@ -64,6 +74,8 @@ int stapler_take(clinch_stapler_t *stapler, struct identity *identity, unsigned 
 bool stapler_has_store(clinch_stapler_t *stapler);
 /* Makes the set of what the entries have now. The lock is held. */
 int stapler_publish(clinch_stapler_t *stapler);
+/* A renewed pair takes the place of the old one once it has its staple, or has waited long enough. True when it did. */
+bool stapler_promote_pending(clinch_stapler_t *stapler, struct entry *entry, int64_t now);
 bool stapler_is_stapled(const clinch_stapler_t *stapler, struct identity *identity, int64_t now);
 struct stamp stamp_of(const char *path);
 struct stamp stamp_from(const struct stat *st);

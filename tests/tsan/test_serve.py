@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.environ["CLINCH_SOURCE"], "tests/integration/serve"))
 from harness import case, expect, expect_equal, main, new_tempdir, wait_for  # noqa: E402
-from scene import NOWHERE, Backend, Serve, Store, connect, context, echo, look, pki, rst_on_close  # noqa: E402
+from scene import NOWHERE, Backend, Serve, Store, connect, context, echo, look, metrics_address, pki, rst_on_close  # noqa: E402
 
 SECONDS = int(os.environ.get("TSAN_SECONDS", "20"))
 LEAVES = [pki.leaf(f"www{i}.example.org", ocsp_url=NOWHERE) for i in range(80)]  # more than one thread's share when they are loaded
@@ -122,12 +122,6 @@ serve:
     os.replace(path + ".new", path)
 
 
-def address_of_metrics(server):
-    text = next(row["text"] for row in server.wait_event("notice") if row.get("text", "").startswith("metrics at "))
-    host, port = text.rsplit(" ", 1)[1].rsplit(":", 1)
-    return host, int(port)
-
-
 @case
 def serve_has_no_race_under_load_with_reloads_and_refreshes():
     where, store = new_tempdir(), Store(*LEAVES, *OTHERS)
@@ -151,7 +145,7 @@ def serve_has_no_race_under_load_with_reloads_and_refreshes():
             for work in (talks, talks, shakes_hands, shakes_hands, breaks_off):
                 load.start(work, server)
             load.start(resumes, server, context(version=ssl.TLSVersion.TLSv1_2), {})
-            load.start(scrapes, address_of_metrics(server), pause=0.2)
+            load.start(scrapes, metrics_address(server), pause=0.2)
             load.start(refreshes, server, started, pause=0.02)
             load.start(renews, paths, pause=0.3)
             load.start(reloads, pause=0.3)

@@ -127,6 +127,15 @@ class Serve:
         self.process.stop()
 
 
+def metrics_address(server):
+    """What it says of it; there may be other notices."""
+    def told():
+        return [row["text"] for row in server.events("notice") if row.get("text", "").startswith("metrics at ")]
+
+    host, port = wait_for(told, 10, "the address of the metrics")[0].rsplit(" ", 1)[1].rsplit(":", 1)
+    return host.strip("[]"), int(port)
+
+
 # --- backends ---------------------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import socket
 import threading
 
 from harness import case, expect_equal, expect_in, main, new_tempdir, wait_for
-from scene import Backend, Serve, Store, connect, echo, leaf
+from scene import Backend, Serve, Store, connect, echo, leaf, metrics_address
 
 
 def echoes(server, data=b"hello"):
@@ -39,12 +39,6 @@ def ask(address, path, method="GET"):
         return None
     finally:
         connection.close()
-
-
-def metrics_address(server):
-    text = next(row["text"] for row in server.wait_event("notice") if row.get("text", "").startswith("metrics at "))
-    host, port = text.rsplit(" ", 1)[1].rsplit(":", 1)
-    return host.strip("[]"), int(port)
 
 
 @case

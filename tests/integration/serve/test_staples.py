@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from harness import case, expect, expect_equal, expect_in, expect_match, main, new_tempdir, run, wait_for
 from pki import Pki
-from scene import (NOWHERE, Serve, Store, TLS12, TLS13, accepts_tls, check, echo, Backend, leaf, look, pki, plain)
+from scene import (NOWHERE, Serve, Store, TLS12, TLS13, accepts_tls, check, digest, echo, Backend, leaf, look, pki, plain)
 
 rsa = pki.leaf("www.example.org", kind="rsa", label="rsa", ocsp_url=NOWHERE)
 other = pki.leaf("other.example.org", ocsp_url=NOWHERE)
@@ -186,32 +186,87 @@ def the_store_may_come_later():
         wait_for(lambda: look(server.address).staple, 5, "the staple")
 
 
-@case
-def a_renewed_certificate_is_taken_as_a_pair():
-    where = new_tempdir()
-    chain, key = os.path.join(where, "chain.pem"), os.path.join(where, "key.pem")
-    first, second = (pki.leaf("www.example.org", label=label, ocsp_url=NOWHERE) for label in ("first", "second"))
-    store = Store(first, second)
+class Files:
+    """A chain and its key in files that are replaced, each by rename."""
 
-    class Files:
-        chain_file, key_file = chain, key
+    def __init__(self, identity):
+        where = new_tempdir()
+        self.chain_file, self.key_file = os.path.join(where, "chain.pem"), os.path.join(where, "key.pem")
+        self.write(identity, identity)
 
-    def write(identity_chain, identity_key):
-        for path, source in ((chain, identity_chain.chain_file), (key, identity_key.key_file)):
+    def write(self, of_chain, of_key):
+        for path, source in ((self.chain_file, of_chain.chain_file), (self.key_file, of_key.key_file)):
             with open(source, "rb") as f, open(path + ".new", "wb") as to:
                 to.write(f.read())
             os.replace(path + ".new", path)
 
-    write(first, first)
-    with Serve(certificates=(Files,), store=store) as server:
-        write(second, first)  # half of it
+
+def two_of(name, **more):
+    return (pki.leaf(name, label=f"{label} {name}", ocsp_url=NOWHERE, **more) for label in ("first", "second"))
+
+
+@case
+def a_renewed_certificate_is_taken_as_a_pair():
+    first, second = two_of("www.example.org")
+    store, files = Store(first, second), Files(first)
+    with Serve(certificates=(files,), store=store) as server:
+        files.write(second, first)  # half of it
         server.wait_event("refresh-failed")
         expect_equal(look(server.address).leaf, first.cert.serial_number, "the certificate")
-        write(second, second)
+        files.write(second, second)
         wait_for(lambda: look(server.address).leaf == second.cert.serial_number, 5, "the renewed certificate")
         expect(look(server.address).staple, "no staple")
         server.wait_event("renewed")
         expect_equal(len(server.events("refresh-failed")), 1, "lines about the pair that did not fit")
+
+
+def renewal_and_reload(name, *options, **more):
+    """What a hook of an ACME client does: the files are replaced, then SIGHUP; the new certificate has no staple yet."""
+    first, second = two_of(name, **more)
+    store, files = Store(first), Files(first)
+    with Serve("--ready-timeout", 1, *options, certificates=(files,), store=store) as server:
+        files.write(second, second)
+        for turn in (1, 2):  # what waits goes on waiting through another reload
+            server.hup()
+            server.wait_event("reloaded", turn)
+            for _ in range(10):
+                seen = look(server.address, name=name)
+                expect_equal((seen.leaf, bool(seen.staple)), (first.cert.serial_number, True), "what is sent until then")
+        expect_equal(server.events("renewed") + server.events("unstapled"), [], "what was said")
+        store.put(second)
+        wait_for(lambda: look(server.address, name=name).leaf == second.cert.serial_number, 5, "the renewed certificate")
+        expect(look(server.address, name=name).staple, "no staple of the renewed one")
+        server.wait_event("renewed")
+
+
+@case
+def a_renewed_certificate_waits_for_its_staple_through_reloads():
+    renewal_and_reload("www.example.org")
+
+
+@case
+def a_renewed_must_staple_certificate_that_waits_does_so_through_reloads():
+    renewal_and_reload("must.example.org", "--must-staple", "wait", "--on-unstapled", "refuse", must_staple=True)
+
+
+@case
+def a_reload_reads_what_changed_and_takes_over_what_did_not():
+    others = [pki.leaf(f"other{i}.example.org", ocsp_url=NOWHERE) for i in range(3)]
+    first, second = two_of("www.example.org")
+    store, files = Store(first, second, *others), Files(first)
+    with Serve(certificates=(*others[:2], files, others[2]), store=store) as server:
+        files.write(second, second)
+        store.put(others[1], pki.response(others[1], this_update=timedelta(minutes=-1)))
+        server.hup()
+        server.wait_event("reloaded")
+        expect_equal(look(server.address).leaf, second.cert.serial_number, "the renewed certificate")
+        for other in others:
+            seen = look(server.address, name=other.label)
+            expect_equal(seen.leaf, other.cert.serial_number, other.label)
+            expect(seen.staple, f"no staple of {other.label}")
+        with open(os.path.join(store.dir, digest(others[1]) + ".der"), "rb") as f:
+            newer = f.read()
+        wait_for(lambda: look(server.address, name=others[1].label).staple == newer, 5, "the newer response")
 
 
 main()
