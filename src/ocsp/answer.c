@@ -155,7 +155,7 @@ static int finish(gnutls_datum_t *out, const struct ocsp_signer *signer, const s
 		return error_gnutls(err, rc, "the key cannot sign");
 	struct der_writer whole = der_writer_on(memory, size);
 	put_tail(&whole, signer, &signature);
-	if (whole.overflow || (size_t)(whole.at - whole.start) < data.size + AROUND_SIZE)
+	if (whole.overflow || whole.at < tbs->end)
 		return error_set(err, CLINCH_E_TOO_LARGE, "the signature is longer than its key");
 	whole.at = memmove(whole.at - data.size, data.data, data.size);
 	put_front(&whole, whole.end);
@@ -170,7 +170,7 @@ int ocsp_sign(gnutls_datum_t *out, struct ocsp_signer *signer, const struct ocsp
 	const char *refused = why_not(single, n, nonce);
 	if (refused)
 		return error_set(err, CLINCH_E_ARGUMENT, "%s", refused);
-	size_t before = tbs_size(signer, single, n),
+	size_t before = AROUND_SIZE + tbs_size(signer, single, n),
 	       size = before + AROUND_SIZE + der_len(signer->algorithm) + signature_max(signer) + der_len(signer->certs);
 	uint8_t *memory = gnutls_malloc(size);
 	if (!memory)

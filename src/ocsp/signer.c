@@ -226,7 +226,7 @@ static int prepare(struct ocsp_signer *signer, unsigned options, unsigned salt_l
 	mark = der_mark(&writer);
 	put_responder_id(&writer, signer, options & OCSP_SIGNER_BY_NAME);
 	signer->responder_id = since(&writer, mark);
-	return writer.overflow ? error_set(err, CLINCH_E_TOO_LARGE, "the signer's certificate is too large") : 0;
+	return writer.overflow ? error_set(err, CLINCH_E_MEMORY, "too little memory for a signer") : 0;
 }
 
 /* ---- the key ---- */

@@ -305,6 +305,68 @@ static void what_no_response_can_say_is_not_signed(void **state)
 	}
 }
 
+/* ---- a key that is not what it was ---- */
+
+struct moody {
+	gnutls_privkey_t key;
+	int fails;     /* what it answers instead; 0: it signs */
+	size_t longer; /* by so many bytes its signatures are longer */
+};
+
+static int sign_moodily(gnutls_privkey_t wrapper, gnutls_sign_algorithm_t algorithm, void *user, unsigned flags,
+			const gnutls_datum_t *hash, gnutls_datum_t *signature)
+{
+	const struct moody *moody = user;
+	(void)wrapper;
+	int rc = moody->fails ? moody->fails : gnutls_privkey_sign_hash2(moody->key, algorithm, flags, hash, signature);
+	if (rc < 0 || moody->longer == 0)
+		return rc;
+	signature->data = gnutls_realloc(signature->data, signature->size + moody->longer);
+	memset(signature->data + signature->size, 0, moody->longer);
+	signature->size += (unsigned)moody->longer;
+	return rc;
+}
+
+static int inform(gnutls_privkey_t wrapper, unsigned flags, void *user)
+{
+	(void)wrapper;
+	(void)user;
+	return flags & GNUTLS_PRIVKEY_INFO_PK_ALGO ? GNUTLS_PK_ECDSA : flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO ? 1 : -1;
+}
+
+static void a_key_that_fails_later_is_an_error(void **state)
+{
+	(void)state;
+	struct moody moody = { .key = party_key(&home.delegate) };
+	struct ocsp_signer *signer = NULL;
+	struct clinch_error err = { 0 };
+	uint8_t memory[256];
+	const struct ocsp_single single = good_single(id_of(memory, &home, HASH_SHA1));
+	gnutls_privkey_t wrapper;
+	gnutls_datum_t out = { NULL, 0 };
+	assert_int_equal(gnutls_privkey_init(&wrapper), 0);
+	assert_int_equal(gnutls_privkey_import_ext4(wrapper, &moody, NULL, sign_moodily, NULL, NULL, inform, 0), 0);
+	assert_int_equal(ocsp_signer_new(&signer, &home.delegate.der, home.issuer, wrapper, 0, NULL), 0);
+	moody.fails = GNUTLS_E_PKCS11_TOKEN_ERROR;
+	assert_int_equal(ocsp_sign(&out, signer, &single, 1, NOW, NULL, &err), CLINCH_E_GNUTLS);
+	assert_int_equal(err.gnutls, GNUTLS_E_PKCS11_TOKEN_ERROR);
+	moody.fails = GNUTLS_E_MEMORY_ERROR;
+	assert_int_equal(ocsp_sign(&out, signer, &single, 1, NOW, NULL, &err), CLINCH_E_MEMORY);
+	moody.fails = 0;
+	for (moody.longer = 1; moody.longer < 2000; moody.longer *= 3) {
+		int code = ocsp_sign(&out, signer, &single, 1, NOW, NULL, &err);
+		assert_true(code == 0 || code == CLINCH_E_TOO_LARGE);
+		assert_true(code < 0 || moody.longer < 100);
+		assert_int_equal(out.data != NULL, code == 0);
+		gnutls_free(out.data);
+		out = (gnutls_datum_t){ NULL, 0 };
+	}
+	ocsp_signer_unref(signer);
+	gnutls_privkey_deinit(moody.key);
+}
+
+/* ---- what needs no signature ---- */
+
 static void a_refusal_is_five_bytes(void **state)
 {
 	(void)state;
@@ -348,6 +410,7 @@ int main(void)
 		T(an_archive_cutoff_stands_in_its_entry),
 		T(the_judge_sees_a_revocation_and_its_reason),
 		T(what_no_response_can_say_is_not_signed),
+		T(a_key_that_fails_later_is_an_error),
 		T(a_refusal_is_five_bytes),
 		T(a_cert_id_is_the_one_that_clients_send),
 	};

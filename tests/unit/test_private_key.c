@@ -169,12 +169,27 @@ static void the_file_of_a_pin_is_a_path_or_a_file_uri(void **state)
 	assert_null(strstr(err.text, "pin-value=1"));
 }
 
+static void a_url_is_not_longer_than_it_can_be(void **state)
+{
+	(void)state;
+	static char url[20000];
+	gnutls_privkey_t key = NULL;
+	struct clinch_error err = { 0 };
+	snprintf(url, sizeof(url), "pkcs11:token=x?pin-source=/%0*d", 5000, 0);
+	assert_int_equal(private_key_load(&key, url, NULL, &err), CLINCH_E_TOO_LARGE);
+	assert_non_null(strstr(err.text, "the path of a token's PIN is too long"));
+	snprintf(url, sizeof(url), "pkcs11:token=x?pin-source=%s&a=%0*d", path_of("right"), 18000, 0);
+	assert_int_equal(private_key_load(&key, url, NULL, &err), CLINCH_E_TOO_LARGE);
+	assert_non_null(strstr(err.text, "the URL of a key is too long"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_key_is_loaded_or_refused_with_the_reason),
 		T(a_token_that_is_not_there_is_named_without_its_pin),
 		T(the_file_of_a_pin_is_a_path_or_a_file_uri),
+		T(a_url_is_not_longer_than_it_can_be),
 	};
 	return cmocka_run_group_tests_name("private_key", tests, make_files, drop_files);
 }
