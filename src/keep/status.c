@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <uv.h>
 
 #define PATHS_SHOWN 100
+#define PIECE_BYTES (256 * 1024) /* a piece ends beyond that, or after */
+#define PIECE_MS 5
 
 struct status {
 	const struct keeper *keeper;
@@ -178,12 +181,15 @@ struct status *status_new(const struct keeper *keeper, const struct outlets *out
 bool status_more(struct status *status, struct buf *out)
 {
 	struct piece piece = { .status = status, .out = out, .now = time(NULL), .fits = true };
+	uint64_t end = uv_hrtime() + PIECE_MS * UINT64_C(1000000);
 
 	if (!status->begun) {
 		status->begun = true;
 		return add_head(status, out, piece.now);
 	}
-	status->whole = !keeper_walk(status->keeper, &status->walked, add_row, &piece);
+	do
+		status->whole = !keeper_walk(status->keeper, &status->walked, add_row, &piece);
+	while (!status->whole && piece.fits && out->len < PIECE_BYTES && uv_hrtime() < end);
 	return piece.fits && (!status->whole || buf_add(out, "]}", 2));
 }
 

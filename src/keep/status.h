@@ -24,7 +24,7 @@ struct status;
 /* `name`, copied: only the certificates that it means (keeper_match()), with all their files; NULL: all, with one file each.
  * `outlets` may be NULL. Both must outlive it. NULL: no memory. */
 struct status *status_new(const struct keeper *keeper, const struct outlets *outlets, const char *name);
-/* Adds the next piece, of some 64 certificates. False: no memory, or more than out->max. */
+/* Adds the next piece, some 300 KB at most and a few milliseconds of work. False: no memory, or more than out->max. */
 bool status_more(struct status *status, struct buf *out);
 bool status_is_whole(const struct status *status); /* there is no more */
 void status_free(struct status *status);           /* NULL-safe */
