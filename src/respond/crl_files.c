@@ -184,8 +184,8 @@ static const struct crl_part *part_of(const struct crl_files *files, uint32_t or
 	return &files->part[i];
 }
 
-bool crl_files_judge(const struct serials *serials, const struct serial_row *first, uint32_t first_origin,
-		     const struct serial_row *second, uint32_t second_origin, void *user)
+enum serials_judgement crl_files_judge(const struct serials *serials, const struct serial_row *first, uint32_t first_origin,
+				       const struct serial_row *second, uint32_t second_origin, void *user)
 {
 	struct crl_clash *clash = user;
 	const struct crl_part *part;
@@ -193,12 +193,12 @@ bool crl_files_judge(const struct serials *serials, const struct serial_row *fir
 	char text[SERIAL_TEXT];
 
 	if (second->says != SOURCE_REVOKED || serial_rows_agree(first, second))
-		return true;
+		return SERIALS_FIRST_STANDS;
 	part = part_of(clash->files, first_origin);
 	if (part != part_of(clash->files, second_origin))
-		return true;
+		return SERIALS_FIRST_STANDS;
 	serials_key(serials, first, &key);
 	error_set(clash->err, CLINCH_E_FORMAT, "%s: entries %u and %u contradict each other about serial %s", part->name,
 		  first_origin - part->first + 1, second_origin - part->first + 1, serial_text(text, &key));
-	return false;
+	return SERIALS_CLASH;
 }

@@ -43,8 +43,8 @@ struct crl_clash {
 	const struct crl_files *files;
 	struct clinch_error *err;
 };
-bool crl_files_judge(const struct serials *serials, const struct serial_row *first, uint32_t first_origin,
-		     const struct serial_row *second, uint32_t second_origin, void *user);
+enum serials_judgement crl_files_judge(const struct serials *serials, const struct serial_row *first, uint32_t first_origin,
+				       const struct serial_row *second, uint32_t second_origin, void *user);
 
 void crl_files_done(struct crl_files *files);
 

@@ -222,17 +222,26 @@ struct clash {
 	struct serial_key key;
 };
 
-static bool judge(const struct serials *serials, const struct serial_row *first, uint32_t first_line,
-		  const struct serial_row *second, uint32_t second_line, void *user)
+/* A revocation may stand behind the line of what it revokes: some CAs only ever append. What comes later takes nothing back.
+ */
+static bool revokes(const struct serial_row *first, const struct serial_row *second)
+{
+	return first->says == SOURCE_VALID && second->says == SOURCE_REVOKED && first->not_after == second->not_after;
+}
+
+static enum serials_judgement judge(const struct serials *serials, const struct serial_row *first, uint32_t first_line,
+				    const struct serial_row *second, uint32_t second_line, void *user)
 {
 	struct clash *clash = user;
 
 	if (serial_rows_agree(first, second))
-		return true;
+		return SERIALS_FIRST_STANDS;
+	if (revokes(first, second))
+		return SERIALS_SECOND_STANDS;
 	clash->first = first_line;
 	clash->second = second_line;
 	serials_key(serials, first, &clash->key);
-	return false;
+	return SERIALS_CLASH;
 }
 
 static int seal(const struct indexing *in, struct clinch_error *err)

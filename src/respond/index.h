@@ -5,8 +5,9 @@
  *
  *	V, R or E; its notAfter; when it was revoked[,why[,more]]; serial in hexadecimal; file; subject
  *
- * Strict, as OpenSSL is, and beyond it: a last line that is not finished is refused, where OpenSSL leaves it out. A serial
- * that is there twice is refused (OpenSSL refuses it too) unless the lines say the same. Subjects may be there twice.
+ * Strict, as OpenSSL is, and beyond it: a last line that is not finished is refused, where OpenSSL leaves it out. Of a
+ *serial that is there twice (which OpenSSL refuses) the lines say the same, or the later one revokes what the earlier one
+ *issued; all else is a contradiction, and refused. Subjects may be there twice.
  */
 #ifndef RESPOND_INDEX_H
 #define RESPOND_INDEX_H

@@ -240,6 +240,22 @@ static void trim(struct serials *serials)
 	serials->origin = NULL;
 }
 
+/* False: they contradict each other. */
+static bool settle(struct serials *serials, size_t first, size_t second, serials_judge *judge, void *user)
+{
+	switch (judge(serials, &serials->row[first], serials->origin[first], &serials->row[second], serials->origin[second],
+		      user)) {
+	case SERIALS_FIRST_STANDS:
+		return true;
+	case SERIALS_SECOND_STANDS:
+		serials->row[first] = serials->row[second];
+		serials->origin[first] = serials->origin[second];
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum serials_sealed serials_seal(struct serials *serials, serials_judge *judge, void *user)
 {
 	size_t kept = 0;
@@ -253,8 +269,7 @@ enum serials_sealed serials_seal(struct serials *serials, serials_judge *judge, 
 			serials->row[kept] = *row;
 			serials->origin[kept] = serials->origin[i];
 			serials->slot[slot] = (uint32_t)++kept;
-		} else if (!judge(serials, &serials->row[first - 1], serials->origin[first - 1], row, serials->origin[i],
-				  user)) {
+		} else if (!settle(serials, first - 1, i, judge, user)) {
 			return SERIALS_REFUSED;
 		}
 	}

@@ -50,9 +50,11 @@ struct serials { /* zeroed: empty */
 /* `origin`: a number of the caller's (the line, the entry), for serials_judge. False: no memory, or 2^32 rows. */
 bool serials_add(struct serials *serials, const struct serial_key *key, const struct source_status *status, uint32_t origin);
 
-/* Two rows of one serial, in the order they were added. True: the first one stands, and the second is forgotten. */
-typedef bool serials_judge(const struct serials *serials, const struct serial_row *first, uint32_t first_origin,
-			   const struct serial_row *second, uint32_t second_origin, void *user);
+/* Two rows of one serial, in the order they were added: which of them stands? The other is forgotten. */
+enum serials_judgement { SERIALS_FIRST_STANDS, SERIALS_SECOND_STANDS, SERIALS_CLASH };
+typedef enum serials_judgement serials_judge(const struct serials *serials, const struct serial_row *first,
+					     uint32_t first_origin, const struct serial_row *second, uint32_t second_origin,
+					     void *user);
 enum serials_sealed { SERIALS_SEALED, SERIALS_REFUSED, SERIALS_NO_MEMORY };
 /* Finds those that are there twice, and makes it ready for reading. Nothing may be added afterwards. */
 enum serials_sealed serials_seal(struct serials *serials, serials_judge *judge, void *user);

@@ -8,12 +8,13 @@
 #include "respond/issued.h"
 #include <string.h>
 
-static bool first_stands(const struct serials *serials, const struct serial_row *first, uint32_t first_line,
-			 const struct serial_row *second, uint32_t second_line, void *user)
+static enum serials_judgement first_stands(const struct serials *serials, const struct serial_row *first,
+					   uint32_t first_line, const struct serial_row *second, uint32_t second_line,
+					   void *user)
 {
 	(void)serials, (void)user;
 	MUST(first_line < second_line && serial_rows_agree(first, second));
-	return true;
+	return SERIALS_FIRST_STANDS;
 }
 
 static void must_be_whole(const struct serials *serials)

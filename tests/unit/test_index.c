@@ -86,6 +86,8 @@ static const struct {
 	{ "ends of Windows", "V\t" END "\t\t0A\tunknown\t/CN=x\r\n", SOURCE_VALID, END_AT, 0, -1 },
 	{ "a remark before it", "# kept by hand\n" V("0A"), SOURCE_VALID, END_AT, 0, -1 },
 	{ "the same line twice", R("0A") V("0B") R("0A"), SOURCE_REVOKED, END_AT, AT_AT, -1 },
+	{ "revoked by a line behind", V("0A") V("0B") R("0A"), SOURCE_REVOKED, END_AT, AT_AT, -1 },
+	{ "revoked by a line behind, twice", V("000A") R("0A") V("0B") R("0A"), SOURCE_REVOKED, END_AT, AT_AT, -1 },
 	{ "a subject twice", V("0B") V("0A"), SOURCE_VALID, END_AT, 0, -1 },
 };
 
@@ -143,11 +145,15 @@ static const struct {
 	{ "a serial of letters", V("0G"), "line 1: \"0G\" is not a serial number" },
 	{ "a negative serial", V("-80"), "is not a serial number" },
 	{ "a serial of 65 bytes", V(HEX_64 "11"), "is not a serial number: pairs of hexadecimal digits, at most 64" },
-	{ "valid, then revoked", V("0A") V("0B") R("0A"), "index.txt: lines 1 and 3 contradict each other about serial 0A" },
+	{ "revoked, then valid", R("0A") V("0B") V("0A"), "index.txt: lines 1 and 3 contradict each other about serial 0A" },
 	{ "the same with another zero", "# x\n" V("0B") R("0A") V("000A"),
 	  "lines 3 and 4 contradict each other about serial 0A" },
+	{ "valid, revoked, and valid again", V("0A") R("0A") V("0A"),
+	  "lines 2 and 3 contradict each other about serial 0A" },
+	{ "two ends", V("0A") "V\t280101000000Z\t\t0A\tunknown\t/CN=x\n", "lines 1 and 2 contradict" },
+	{ "revoked with another end", V("0A") "R\t280101000000Z\t" AT "\t0A\tunknown\t/CN=x\n", "lines 1 and 2 contradict" },
 	{ "revoked at two times", R("0A") "R\t" END "\t260301000000Z\t0A\tunknown\t/CN=x\n", "lines 1 and 2 contradict" },
-	{ "after one that is there twice", V("0A") V("0A") V("0B") R("0B"),
+	{ "after one that is there twice", V("0A") V("0A") R("0B") V("0B"),
 	  "lines 3 and 4 contradict each other about serial 0B" },
 	{ "a last line that is not finished", V("0A") "V\t" END "\t\t0B\tunknown\t/CN=x",
 	  "index.txt: line 2, the last one, has no end" },
@@ -276,11 +282,11 @@ static const char issued[] = "# issued by hand\n"
 			     "0X0f\n"
 			     "0A\n";
 
-static bool agree(const struct serials *serials, const struct serial_row *first, uint32_t first_line,
-		  const struct serial_row *second, uint32_t second_line, void *user)
+static enum serials_judgement agree(const struct serials *serials, const struct serial_row *first, uint32_t first_line,
+				    const struct serial_row *second, uint32_t second_line, void *user)
 {
 	(void)serials, (void)first_line, (void)second_line, (void)user;
-	return serial_rows_agree(first, second);
+	return serial_rows_agree(first, second) ? SERIALS_FIRST_STANDS : SERIALS_CLASH;
 }
 
 static void a_list_is_read_as_tools_write_it(void **state)

@@ -233,8 +233,12 @@ def an_index_that_is_being_written_is_refused():
     ca.write("cut", text + text.splitlines()[0] + "\n")
     expect_equal(ca.ask("index", ca.path("cut")).rc, 0, "a line that is there twice")
     line = text.splitlines()[0].split("\t")
-    ca.write("cut", text + "\t".join(["R", line[1], "260101000000Z", *line[3:]]) + "\n")
-    expect_in(f"cut: lines 1 and 4 contradict each other about serial {serials[0]}", refusal(ca.ask("index", ca.path("cut"))), "revoked too")
+    revoked = "\t".join(["R", line[1], "260101000000Z", *line[3:]]) + "\n"
+    ca.write("cut", text + revoked)
+    got = answers(ca.ask("index", ca.path("cut"), "--", content(serials[0])))
+    expect_equal(got[content(serials[0])][0], "revoked", "a line behind that revokes it")
+    ca.write("cut", revoked + text)
+    expect_in(f"cut: lines 1 and 2 contradict each other about serial {serials[0]}", refusal(ca.ask("index", ca.path("cut"))), "valid too")
     ca.write("cut", text.replace("\n", "\r\n"))
     expect_equal(ca.ask("index", ca.path("cut")).rc, 0, "with ends of Windows")
 
@@ -248,7 +252,7 @@ def what_openssl_refuses_is_refused():
     ca.openssl("ocsp", "-issuer", "ca.pem", "-cert", f"certs/{serial}.pem", "-reqout", "req.der", "-no_nonce")
     fields = good.rstrip("\n").split("\t")
     bad = {"an empty line": good + "\n", "five fields": "\t".join(fields[:5]) + "\n", "seven fields": good.rstrip("\n") + "\tx\n",
-           "a contradiction": good + good.replace("V", "R", 1).replace("\t\t", "\t260101000000Z\t", 1)}
+           "a contradiction": good.replace("V", "R", 1).replace("\t\t", "\t260101000000Z\t", 1) + good}
     for name, text in [("nothing wrong", good), *bad.items()]:
         ca.write("index.txt", text)
         theirs = run(["openssl", "ocsp", "-index", "index.txt", "-CA", "ca.pem", "-rsigner", "ca.pem", "-rkey", "ca.key", "-reqin",
