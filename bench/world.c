@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * clinch-bench-world FOLDER N: a CA, N P-256 certificates of it and their responder, for the rows that count certificates.
- *	FOLDER/ca.pem, FOLDER/key.pem		the CA; the one key that all certificates have
- *	FOLDER/0/NNNNNN.pem, FOLDER/1/...	the certificates, the first half of them and the second
- * Every answer is signed before the port is printed, and lies in memory with its header: the responder's share of a run is a
- * look into a table. HTTP/1.1 with keep-alive, GET and POST. It serves until its standard input ends.
+ * clinch-bench-world FOLDER N [R [hang]]: a CA, N P-256 certificates of it and their responder, for the rows that count
+ *certificates. FOLDER/ca.pem, FOLDER/key.pem		the CA; the one key that all certificates have FOLDER/0/NNNNNN.pem,
+ *FOLDER/1/...	the certificates, the first half of them and the second Every answer is signed before the port is printed,
+ *and lies in memory with its header: the responder's share of a run is a look into a table. R responders, one a certificate
+ *in turn, are as many addresses of the loopback network; with "hang" the first of them takes connections and says nothing.
+ *HTTP/1.1 with keep-alive, GET and POST. It serves until its standard input ends.
  */
 #include "../tests/unit/maker.h"
 #include <arpa/inet.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -33,6 +35,11 @@ struct answer {
 	size_t len;
 };
 
+struct listener {
+	int fd;
+	bool hangs;
+};
+
 struct client {
 	int fd;
 	size_t len;
@@ -41,6 +48,8 @@ struct client {
 
 static struct answer *answers;
 static unsigned answers_n;
+static struct listener *listeners;
+static unsigned listeners_n = 1;
 static char not_before[20], not_after[20], this_update[20], next_update[20];
 
 static void end(const char *what)
@@ -138,12 +147,16 @@ static void make_answer(struct answer *out, unsigned i)
 	memcpy(out->bytes + n, der.data, der.len);
 }
 
+static struct in_addr address_of(unsigned listener)
+{
+	return (struct in_addr){ htonl(INADDR_LOOPBACK + listener) };
+}
+
 static void make_all(const char *folder, unsigned port)
 {
 	char path[PATH_SIZE], url[64];
 	struct cert_spec ca = ca_spec();
 
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u/", port);
 	for (unsigned half = 0; half < 2; half++) {
 		snprintf(path, sizeof(path), "%s/%u", folder, half);
 		if (mkdir(path, 0755))
@@ -157,6 +170,7 @@ static void make_all(const char *folder, unsigned port)
 	write_file(path, maker_key_pem[KEY_LEAF], strlen(maker_key_pem[KEY_LEAF]));
 	for (unsigned i = 0; i < answers_n; i++) {
 		maker_reset();
+		snprintf(url, sizeof(url), "http://%s:%u/", inet_ntoa(address_of(i % listeners_n)), port);
 		make_certificate(folder, i, url);
 		make_answer(&answers[i], i);
 	}
@@ -247,44 +261,56 @@ static bool talk(struct client *client)
 	return client->len < REQUEST_SIZE;
 }
 
-static void greet(int epoll, int listening)
+static void greet(int epoll, const struct listener *listener)
 {
 	const int on = 1;
 	struct client *client = calloc(1, sizeof(*client));
 
 	if (!client)
 		end("memory");
-	client->fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	client->fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (client->fd < 0) {
 		free(client);
 		return;
 	}
 	setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = client };
-	if (epoll_ctl(epoll, EPOLL_CTL_ADD, client->fd, &event))
+	if (!listener->hangs && epoll_ctl(epoll, EPOLL_CTL_ADD, client->fd, &event))
 		end("epoll_ctl");
 }
 
-static int serve(int listening)
+static void watch(int epoll, int fd, void *what)
 {
-	static char listener, input; /* their addresses stand for them */
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = what };
+
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
+		end("epoll_ctl");
+}
+
+static bool is_listener(const void *what)
+{
+	return what >= (void *)listeners && what < (void *)(listeners + listeners_n);
+}
+
+static int serve(void)
+{
+	static char input; /* its address stands for it */
 	struct epoll_event events[EVENTS];
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = &listener };
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
-	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listening, &event))
+	if (epoll < 0)
 		end("epoll");
-	event.data.ptr = &input;
-	if (epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO, &event))
-		end("standard input is no pipe");
+	watch(epoll, STDIN_FILENO, &input);
+	for (unsigned i = 0; i < listeners_n; i++)
+		watch(epoll, listeners[i].fd, &listeners[i]);
 	for (;;) {
 		int n = epoll_wait(epoll, events, EVENTS, -1);
 		for (int i = 0; i < n; i++) {
 			struct client *client = events[i].data.ptr;
 			if (events[i].data.ptr == &input)
 				return 0;
-			if (events[i].data.ptr == &listener) {
-				greet(epoll, listening);
+			if (is_listener(events[i].data.ptr)) {
+				greet(epoll, events[i].data.ptr);
 			} else if (!talk(client)) {
 				close(client->fd);
 				free(client);
@@ -293,40 +319,59 @@ static int serve(int listening)
 	}
 }
 
-static int listen_somewhere(unsigned *port)
+/* All at one port, which the first of them finds. */
+static unsigned listen_all(bool hang)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = { .sin_family = AF_INET };
 	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, len) || listen(fd, 1024) ||
-	    getsockname(fd, (struct sockaddr *)&address, &len))
-		end("a port");
-	*port = ntohs(address.sin_port);
-	return fd;
+	for (unsigned i = 0; i < listeners_n; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		address.sin_addr = address_of(i);
+		if (fd < 0 || bind(fd, (const struct sockaddr *)&address, len) || listen(fd, 1024) ||
+		    getsockname(fd, (struct sockaddr *)&address, &len))
+			end("a port");
+		listeners[i] = (struct listener){ fd, hang && i == 0 };
+	}
+	return ntohs(address.sin_port);
+}
+
+/* A descriptor for each responder, and for each connection to it. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		end("descriptors");
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		end("descriptors");
 }
 
 int main(int argc, char **argv)
 {
-	unsigned long n = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	unsigned long n = argc >= 3 ? strtoul(argv[2], NULL, 10) : 0, r = argc >= 4 ? strtoul(argv[3], NULL, 10) : 1;
+	bool hang = argc == 5 && strcmp(argv[4], "hang") == 0;
 	time_t now = time(NULL);
-	unsigned port;
 
-	if (n < 2 || n > MOST) {
-		fprintf(stderr, "usage: clinch-bench-world FOLDER N\n");
+	if (n < 2 || n > MOST || r < 1 || r > n || argc > 5 || (argc == 5 && !hang)) {
+		fprintf(stderr, "usage: clinch-bench-world FOLDER N [R [hang]]\n");
 		return 2;
 	}
 	answers_n = (unsigned)n;
+	listeners_n = (unsigned)r;
 	answers = calloc(n, sizeof(*answers));
-	if (!answers)
+	listeners = calloc(r, sizeof(*listeners));
+	if (!answers || !listeners)
 		end("memory");
 	write_time(not_before, now - 86400);
 	write_time(not_after, now + 90 * 86400);
 	write_time(this_update, now - 3600);
 	write_time(next_update, now + 4 * 86400);
-	int listening = listen_somewhere(&port);
+	allow_descriptors();
+	unsigned port = listen_all(hang);
 	make_all(argv[1], port);
 	printf("%u\n", port);
 	fflush(stdout);
-	return serve(listening);
+	return serve();
 }

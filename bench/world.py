@@ -23,20 +23,24 @@ KEEPER_MEMORY = Row("keeper-memory", f"keeper: memory each at {CERTIFICATES}", "
 RESTART = Row("serve-ready", f"serve: ready with {SERVED} of {CERTIFICATES}, wall", "world", "clinch serve", "raw",
               "raw verifies on all cores", 1.6)
 MEMORY_LIMIT_B = 250
+RESPONDERS = 1000
+HANG_RUNS = 7
+HANG = Row("keeper-hang", f"keeper: {RESPONDERS - 1} filled while one of {RESPONDERS} hangs, wall", "world", "clinch-keep", "",
+           "with none that hangs", 1.15)
 
 
 class World:
     """N certificates and their responder, for the length of a context. In memory where there is such a folder: no disk's time is
     in the figures."""
 
-    def __init__(self, bench, certificates=CERTIFICATES):
-        self.bench, self.n = bench, certificates
+    def __init__(self, bench, certificates=CERTIFICATES, more=()):
+        self.bench, self.n, self.more = bench, certificates, more
         memory = pathlib.Path("/dev/shm")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="clinch-bench.", dir=memory if memory.is_dir() else None))
         self.process = None
 
     def __enter__(self):
-        argv = [self.bench.program("clinch-bench-world"), str(self.folder), str(self.n)]
+        argv = [self.bench.program("clinch-bench-world"), str(self.folder), str(self.n), *self.more]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if not self.process.stdout.readline().strip():
             self.__exit__()
@@ -111,6 +115,25 @@ class World:
         ratio = each / MEMORY_LIMIT_B
         yield Figure(KEEPER_MEMORY, f"{each:.0f} B", f"{MEMORY_LIMIT_B} B", (ratio, ratio, ratio))
 
+    def until_held(self, wanted):
+        """Wall time in ns from a keeper's cold start until the store has so many responses."""
+        store = self.folder / "store"
+        shutil.rmtree(store, ignore_errors=True)
+        conf = self.configuration(f"fetch: {{ proxy: none }}\nkeep:\n  socket: none\n  issuers: {self.folder}/ca.pem\n  certificates:\n"
+                                  f"    - path: {self.folder}/0\n    - path: {self.folder}/1\n")
+        began = time.monotonic_ns()
+        argv = [str(self.bench.program("clinch-keep")), "keep", "-c", str(conf), "--allow-root"]
+        with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as daemon:
+            try:
+                while not store.is_dir() or sum(name.endswith(".der") for name in os.listdir(store)) < wanted:
+                    if daemon.poll() is not None or time.monotonic_ns() - began > DEADLINE_S * 1e9:
+                        raise Trouble(f"{wanted} responses did not come")
+                    time.sleep(0.002)
+                return time.monotonic_ns() - began
+            finally:
+                if daemon.poll() is None:
+                    daemon.send_signal(signal.SIGTERM)
+
     # --- serve
 
     def restart(self, served=SERVED):
@@ -125,6 +148,15 @@ class World:
         ratios = sorted(a / b for a, b in zip(ours, peer))
         return Figure(RESTART, spans(statistics.median(ours)), spans(statistics.median(peer)),
                       (ratios[0], statistics.median(ratios), ratios[-1]))
+
+
+def hanging(bench):
+    """A responder that takes connections and says nothing: the others' responses come as soon as without it."""
+    with World(bench, RESPONDERS, [str(RESPONDERS)]) as well, World(bench, RESPONDERS, [str(RESPONDERS), "hang"]) as ill:
+        pairs = [(ill.until_held(RESPONDERS - 1), well.until_held(RESPONDERS - 1)) for _ in range(HANG_RUNS)]
+    ratios = sorted(a / b for a, b in pairs)
+    ours, peer = (statistics.median(times) for times in zip(*pairs))
+    return Figure(HANG, spans(ours), spans(peer), (ratios[0], statistics.median(ratios), ratios[-1]))
 
 
 def cpu_of(pid):
@@ -144,3 +176,4 @@ def figures(bench):
     with World(bench) as world:
         yield from world.keeper()
         yield world.restart()
+    yield hanging(bench)
