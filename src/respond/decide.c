@@ -157,8 +157,9 @@ static void describe_form(struct decision *out, const struct ocsp_request *reque
 	out->serial = first->id.serial;
 	out->nonce = request->nonce;
 	out->has_nonce = request->nonce.at && out->ca->authority->nonce == NONCE_SIGN;
-	out->is_plain = out->n == 1 && !out->has_nonce && (out->hash == HASH_SHA1 || out->hash == HASH_SHA256) &&
-			has_null_parameters(first->whole_id);
+	/* Of serials that were never issued there is no end: anybody can ask for another one. */
+	out->is_plain = out->n == 1 && !out->has_nonce && out->single[0].status != CLINCH_UNKNOWN &&
+			(out->hash == HASH_SHA1 || out->hash == HASH_SHA256) && has_null_parameters(first->whole_id);
 }
 
 static void answer(struct decision *out, const struct snapshot *state, const struct ocsp_request *request, int64_t now)

@@ -101,7 +101,7 @@ int64_t prepared_refresh_at(const struct ocsp_single *single, int64_t refresh_s,
 /* ---- the table: buckets of eight, each answer in one of two ---- */
 
 #define WAYS 8
-#define BYTES_A_SLOT 512  /* what an answer may be expected to take, for the number of slots */
+#define BYTES_A_SLOT 256  /* what an answer takes at least, about, for the number of slots */
 #define BUCKETS_A_BLOCK 8 /* of which one number says whether they are all empty */
 #define BESIDE 16         /* what malloc() keeps for itself */
 
