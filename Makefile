@@ -17,7 +17,7 @@ all:
 help:
 	@echo "make              builds build/clinch"
 	@echo "make deps         installs every Debian package that the targets below need"
-	@echo "make demo         walks through the whole loop on loopback and shows each verdict"
+	@echo "make demo         the whole loop on loopback (clinch demo), then the verdicts on other servers"
 	@echo "make check        builds and runs every test; CC=clang, SANITIZE=address,undefined, TESTS='name... --suite name'"
 	@echo "make check-fresh  demo and check in a bare Debian 12 and 13 (as root)"
 	@echo "make deb          Debian packages of what is committed, in build-deb/, judged by lintian"
@@ -38,6 +38,7 @@ deps:
 demo:
 	@tools/packages install build demo
 	@tools/build build
+	@build/clinch demo
 	@tools/demo
 
 check:

@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 
-extern const struct cli_command cmd_check, cmd_completion, cmd_fetch, cmd_keep, cmd_put, cmd_respond, cmd_serve,
+extern const struct cli_command cmd_check, cmd_completion, cmd_demo, cmd_fetch, cmd_keep, cmd_put, cmd_respond, cmd_serve,
 	cmd_show, cmd_status, cmd_verify;
 extern const struct cli_command *const clinch_commands[];
 

@@ -9,7 +9,7 @@
 
 const struct cli_command *const clinch_commands[] = {
 	&cmd_check, &cmd_verify,  &cmd_show,   &cmd_fetch, &cmd_put,        &cmd_keep,
-	&cmd_serve, &cmd_respond, &cmd_status,  &cmd_completion, NULL,
+	&cmd_serve, &cmd_respond, &cmd_status, &cmd_demo,  &cmd_completion, NULL,
 };
 
 static const struct cli_option no_options[] = { { 0 } };

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The first act: ten servers with staples good and bad, and what clinch check says of each."""
+"""Servers with staples good and bad, and what clinch check says of each."""
 import re
 import time
 

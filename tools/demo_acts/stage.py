@@ -67,11 +67,6 @@ class Stage:
         say(paint("1", f"   $ {line}"))
         self.quiet(line, **env)
 
-    def answer(self, line, words):
-        """What a command answers to these words."""
-        return self._run(shlex.split(line), input=words, stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT).stdout.decode(errors="replace")
-
     def clinch(self, *words):
         """Runs clinch for the person to see; its exit status."""
         say(paint("1", "   $ clinch " + shlex.join(words)))
@@ -87,23 +82,19 @@ class Stage:
 
     def _run(self, argv, **more):
         more.setdefault("env", self.env)
-        if "input" not in more:
-            more["stdin"] = subprocess.DEVNULL
         try:
-            return subprocess.run(argv, cwd=self.dir, timeout=COMMAND_S, **more)
+            return subprocess.run(argv, cwd=self.dir, timeout=COMMAND_S, stdin=subprocess.DEVNULL, **more)
         except FileNotFoundError:
             raise Trouble(f"{argv[0]} is not there (make deps installs what is missing, make builds clinch)") from None
         except subprocess.TimeoutExpired:
             raise Trouble(f"not done after {COMMAND_S} s: {shlex.join(argv)}") from None
 
-    def serve(self, line, ready, **env):
+    def serve(self, line, ready):
         """Starts a server and returns what ready() says of it once that is true: its port."""
         self.started += 1
         argv = shlex.split(line)
-        if argv[0] == "clinch":
-            argv[0] = CLINCH
         with open(self.path(f"server-{self.started}.log"), "wb") as log:
-            server = self._start(argv, cwd=self.dir, env=dict(self.env, **env), stdin=subprocess.DEVNULL, stdout=log,
+            server = self._start(argv, cwd=self.dir, env=self.env, stdin=subprocess.DEVNULL, stdout=log,
                                  stderr=subprocess.STDOUT, start_new_session=True)
         server.line, server.log = line, log.name
         self.servers.append(server)
@@ -126,10 +117,6 @@ class Stage:
 
     def end_last(self):
         stop(self.servers.pop())
-
-    def end(self, server):
-        stop(server)
-        self.servers.remove(server)
 
 
 def stop(server):

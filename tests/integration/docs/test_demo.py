@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""make demo: exits 0 when each verdict is right, 1 when one is not, and leaves nothing behind however it ends."""
+"""tools/demo, the second part of make demo: exits 0 when each verdict is right, 1 when one is not, and leaves nothing behind however it ends."""
 import json
 import os
 import re
@@ -10,7 +10,7 @@ from harness import (build_path, case, expect, expect_equal, expect_in, expect_m
                      source_path, start, wait_for)
 
 DEMO = source_path("tools", "demo")
-CHECKS, STEPS = 10, 7
+CHECKS = 10
 
 
 def environment(command):
@@ -27,10 +27,10 @@ def lying(body):
     return path
 
 
-def demo(command, *acts, timeout=130):
+def demo(command, timeout=130):
     env = environment(command)
     began = time.monotonic()
-    done = run([DEMO, *acts], env=env, timeout=timeout)
+    done = run([DEMO], env=env, timeout=timeout)
     expect_equal(os.listdir(env["TMPDIR"]), [], "files it left")
     return done, time.monotonic() - began
 
@@ -40,7 +40,6 @@ def comes_out_right_in_under_a_minute_and_leaves_nothing():
     done, took = demo(build_path("clinch"))
     expect(done.rc == 0, str(done))
     expect_in(f"all {CHECKS} came out right", done.out)
-    expect_in(f"all {STEPS} came out right", done.out)
     expect_equal(done.err, "", "stderr")
     expect_not_in("\033", done.out, "output that is no terminal")
     expect(took < 60, f"it took {took:.0f} s")
@@ -62,7 +61,7 @@ def processes_in(output):
 
 @case
 def shows_each_command_with_its_exit_status():
-    done, _ = demo(build_path("clinch"), "checking")
+    done, _ = demo(build_path("clinch"))
     for command in ("clinch fetch -o rsa.der rsa.chain.pem", "clinch check --ca root.pem 127.0.0.1:", "openssl s_server -accept ",
                     "gnutls-serv -q ", "openssl ca -config ca.conf -revoke ", "faketime '-10 days' openssl ocsp "):
         expect_match(r"^ *\$ " + command.replace("(", r"\("), done.out, "commands")
@@ -79,7 +78,7 @@ def fails_when_an_expired_staple_is_called_good():
     done, _ = demo(lying(f"""
 "$REAL" "$@" >out.$$; rc=$?
 if grep -q expired out.$$; then rc=0; echo '{good}' >out.$$; fi
-cat out.$$; rm out.$$; exit $rc"""), "checking")
+cat out.$$; rm out.$$; exit $rc"""))
     expect_equal(done.rc, 1, "exit status")
     expect_match(r"^ *\[!!\] .*EXPECTED 4$", done.out, "table")
     expect_in(f"1 of {CHECKS} came out WRONG", done.out)
@@ -87,7 +86,7 @@ cat out.$$; rm out.$$; exit $rc"""), "checking")
 
 @case
 def fails_when_only_the_exit_status_is_wrong():
-    done, _ = demo(lying('if [ "$1" = check ]; then "$REAL" "$@"; rc=$?; [ $rc = 5 ] && exit 0; exit $rc; fi'), "checking")
+    done, _ = demo(lying('if [ "$1" = check ]; then "$REAL" "$@"; rc=$?; [ $rc = 5 ] && exit 0; exit $rc; fi'))
     expect_equal(done.rc, 1, "exit status")
     expect_in(f"1 of {CHECKS} came out WRONG", done.out)
 
@@ -95,81 +94,19 @@ def fails_when_only_the_exit_status_is_wrong():
 @case
 def fails_when_only_the_reason_is_wrong():
     done, _ = demo(lying('if [ "$1" = check ]; then "$REAL" "$@" >out.$$; rc=$?; sed s/delegate-issuer/expired/ out.$$; '
-                         'rm out.$$; exit $rc; fi'), "checking")
+                         'rm out.$$; exit $rc; fi'))
     expect_equal(done.rc, 1, "exit status")
     expect_in("expected: invalid, because delegate-issuer", done.out)
 
 
 @case
 def fails_when_fetch_calls_a_revoked_certificate_good():
-    done, _ = demo(lying('if [ "$1" = fetch ]; then "$REAL" "$@"; rc=$?; [ $rc = 3 ] && exit 0; exit $rc; fi'), "checking")
+    done, _ = demo(lying('if [ "$1" = fetch ]; then "$REAL" "$@"; rc=$?; [ $rc = 3 ] && exit 0; exit $rc; fi'))
     expect_equal(done.rc, 1, "exit status")
     expect_in("exited with 0 instead of 3", done.out)
 
 
-# --- the second act: one server, kept stapled -------------------------------------------------------------------------------------
-
-NOT_TRIED = "the last one came out WRONG, and what follows it was not tried"
-
-
-def last_step(done):
-    """What the table's last row is about."""
-    expect_equal(done.rc, 1, f"exit status\n{done}")
-    expect_in(NOT_TRIED, done.out)
-    return re.findall(r"^ *\[(?:ok|!!)\] (.{32})", done.out, re.M)[-1].strip()
-
-
-@case
-def shows_what_the_server_logged_of_each_answer():
-    done, _ = demo(build_path("clinch"), "stapling")
-    expect_equal(done.rc, 0, f"exit status\n{done}")
-    for line in ("first-staple .* new good .* 0", "failed: no-connection .*Z  .* good .* 0", "refreshed .* new good .* 0",
-                 "unchanged: older .*Z  .* good .* 0", "failed: delegate-issuer .*Z  .* good .* 0", "failed: expired .*Z  .* good .* 0"):
-        expect_match(r"^ *\[ok\] .*" + line + "$", done.out, "table")
-    expect_equal(len(re.findall(r"^ *\[ok\] .* new good", done.out, re.M)), 2, "how often the staple is a new one")
-    expect_match(r"^ *\[ok\] openssl s_client takes the staple and gets the page$", done.out, "a foreign client")
-
-
-@case
-def fails_when_the_restarted_server_has_no_staple():
-    done, _ = demo(lying('if [ "$1" = serve ]; then [ -e begun ] && exec "$REAL" "$@" --store empty --ready-timeout 1; : >begun; fi'),
-                   "stapling")
-    expect_equal(last_step(done), "serve is restarted meanwhile", "the step that is wrong")
-
-
-@case
-def fails_when_the_staple_is_not_renewed():
-    done, _ = demo(lying("""
-if [ "$1 $2" = "check --format" ]; then [ -e first ] || "$REAL" "$@" >first; cat first; exit 0; fi"""), "stapling")
-    expect_equal(last_step(done), "the responder is back", "the step that is wrong")
-
-
-@case
-def fails_when_a_lie_replaces_what_is_held():
-    """The fifth look, the first after a lie, sees the lie's date."""
-    done, _ = demo(lying("""
-if [ "$1 $2" = "check --format" ]; then
-	echo >>looks; "$REAL" "$@" >out; rc=$?
-	[ $(wc -l <looks) = 5 ] && sed -i 's/\\("this_update": *"\\)20../\\11999/' out
-	cat out; exit $rc
-fi"""), "stapling")
-    expect_equal(last_step(done), "a lie: older than what is held", "the step that is wrong")
-
-
-@case
-def fails_when_the_server_does_not_start():
-    done, _ = demo(lying('[ "$1" = serve ] && exit 1'), "stapling")
-    expect_equal(done.rc, 1, "exit status")
-    expect_in("it did not start: clinch serve", done.out)
-
-
 # --- how it ends ------------------------------------------------------------------------------------------------------------------
-
-
-@case
-def names_its_acts_when_asked_for_another():
-    done = run([DEMO, "third"])
-    expect_equal((done.rc, done.err), (2, "demo: the acts are checking and stapling\n"), "exit status and words")
 
 
 @case
@@ -179,9 +116,9 @@ def says_what_is_missing_when_clinch_is_not_built():
     expect_in("/nonexistent/clinch is not there", done.out)
 
 
-def interrupted_by(number, act):
+def interrupted_by(number):
     env = environment(lying('if [ "$1" = check ]; then : >"$TMPDIR/reached"; exec sleep 30; fi'))
-    process = start([DEMO, act], ready=lambda _: os.path.exists(os.path.join(env["TMPDIR"], "reached")), seconds=60, env=env)
+    process = start([DEMO], ready=lambda _: os.path.exists(os.path.join(env["TMPDIR"], "reached")), seconds=60, env=env)
     os.kill(process.pid, number)
     expect_equal(process.wait(15), 128 + number, "exit status")
     expect_equal(os.listdir(env["TMPDIR"]), ["reached"], "files it left")
@@ -190,12 +127,12 @@ def interrupted_by(number, act):
 
 @case
 def interrupted_it_ends_what_it_started():
-    interrupted_by(signal.SIGINT, "checking")
+    interrupted_by(signal.SIGINT)
 
 
 @case
 def terminated_it_ends_what_it_started():
-    interrupted_by(signal.SIGTERM, "stapling")
+    interrupted_by(signal.SIGTERM)
 
 
 main()

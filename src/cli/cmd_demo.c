@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* `clinch demo`: the whole loop, to look at. Exit status 0 only when all of it held. */
+#include "cli/commands.h"
+#include "demo/demo.h"
+#include <stdlib.h>
+
+static const struct cli_option options[] = { { 0 } };
+
+static int demo_command(int argc, char **argv, const struct cli_command *self)
+{
+	struct clinch_error err = { .code = 0 };
+	struct cli cli;
+	int found;
+
+	cli_init(&cli, self, argc, argv);
+	found = cli_next(&cli);
+	if (found == CLI_HELP)
+		return EXIT_ACCEPTED;
+	if (found == CLI_OPERAND)
+		return cli_usage(self, "it takes no operand: %s", cli.value);
+	if (found != CLI_END)
+		return EXIT_USAGE;
+	/* Loopback is asked without a proxy, whatever the environment says. */
+	if (setenv("no_proxy", "127.0.0.1", 1) < 0)
+		return EXIT_NOT_FOUND_OUT;
+	if (demo_run(&err) == 0)
+		return EXIT_ACCEPTED;
+	if (demo_signal())
+		return 128 + demo_signal();
+	cli_say(self, "%s", err.text);
+	return EXIT_NOT_FOUND_OUT;
+}
+
+const struct cli_command cmd_demo = {
+	.name = "demo",
+	.summary = "the whole loop of stapling on this machine, to look at",
+	.operands = "",
+	.options = options,
+	.run = demo_command,
+	.examples = "  clinch demo\n",
+};
