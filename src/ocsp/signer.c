@@ -139,11 +139,12 @@ static void put_digest(struct der_writer *writer, gnutls_digest_algorithm_t dige
 }
 
 /* RFC 4055 3.1; trailerField has its default. */
-static void put_pss_parameters(struct der_writer *writer, gnutls_digest_algorithm_t digest, uint8_t salt_len)
+static void put_pss_parameters(struct der_writer *writer, gnutls_digest_algorithm_t digest, unsigned salt_len)
 {
+	const uint8_t salt[] = { (uint8_t)(salt_len >> 8), (uint8_t)salt_len };
 	const uint8_t *end = der_mark(writer), *mark;
 
-	der_put(writer, DER_INTEGER, &salt_len, 1);
+	der_put(writer, DER_INTEGER, salt_len < 0x80 ? salt + 1 : salt, salt_len < 0x80 ? 1 : 2);
 	der_close(writer, DER_CONTEXT(2), end);
 	mark = der_mark(writer);
 	put_digest(writer, digest);
@@ -168,7 +169,7 @@ static void put_algorithm(struct der_writer *writer, gnutls_sign_algorithm_t sig
 		der_close(writer, DER_SEQUENCE, mark);
 		return;
 	}
-	put_pss_parameters(writer, gnutls_sign_get_hash_algorithm(sign), (uint8_t)salt_len);
+	put_pss_parameters(writer, gnutls_sign_get_hash_algorithm(sign), salt_len);
 	der_put(writer, DER_OID, OID_RSA_PSS, sizeof(OID_RSA_PSS) - 1);
 	der_close(writer, DER_SEQUENCE, mark);
 }
@@ -312,7 +313,7 @@ int ocsp_signer_check(const struct ocsp_signer *signer, int64_t now, struct clin
 	if (now < cert->not_before)
 		return error_set(err, CLINCH_E_ARGUMENT, "the signer's certificate is valid from %s on: not yet",
 				 time_format(text, cert->not_before));
-	if (now > cert->not_after)
+	if (now >= cert->not_after)
 		return error_set(err, CLINCH_E_ARGUMENT,
 				 "the signer's certificate was valid until %s: have a new one issued",
 				 time_format(text, cert->not_after));

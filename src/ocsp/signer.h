@@ -27,7 +27,8 @@ int ocsp_signer_new(struct ocsp_signer **out, const gnutls_datum_t *cert, struct
 struct ocsp_signer *ocsp_signer_ref(struct ocsp_signer *signer);
 void ocsp_signer_unref(struct ocsp_signer *signer);
 
-/* May it sign at `now`? CLINCH_E_ARGUMENT: not yet, or no longer valid; the sentence has the date. */
+/* May it sign at `now`? CLINCH_E_ARGUMENT: not yet, or no longer valid, in its last second too, when what it signs would be
+ * over at once; the sentence has the date. */
 int ocsp_signer_check(const struct ocsp_signer *signer, int64_t now, struct clinch_error *err);
 int64_t ocsp_signer_not_before(const struct ocsp_signer *signer);
 int64_t ocsp_signer_not_after(const struct ocsp_signer *signer);

@@ -87,9 +87,10 @@ static int load_signer(struct authority_signer *signer, const struct signer_conf
 	return 0;
 }
 
+/* In its last second it could only sign what is over at once. */
 static bool is_valid(const struct authority_signer *signer, int64_t now)
 {
-	return now >= signer->not_before && now <= signer->not_after;
+	return now >= signer->not_before && now < signer->not_after;
 }
 
 static void drop_signer(struct authority_signer *signer)

@@ -12,7 +12,8 @@
 #include <time.h>
 
 #define MOST_THREADS 256
-#define NICER 10 /* than the threads that serve what is ready */
+#define TELL_US 500 /* until it is told that jobs have ended */
+#define NICER 10    /* than the threads that serve what is ready */
 
 static const size_t usual_limit[POOL_QUEUES] = { [POOL_KEPT] = 4096, [POOL_ONCE] = 1024 };
 
@@ -36,12 +37,23 @@ struct pool {
 	pthread_t thread[];
 };
 
-static int64_t now_ms(void)
+/* A thread's own. */
+struct hand {
+	struct pool *pool;
+	int64_t untold_us; /* when the first job ended of which nobody was told; 0: there is none */
+};
+
+static int64_t now_us(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t now_ms(void)
+{
+	return now_us() / 1000;
 }
 
 /* ---- the queues, under the lock ---- */
@@ -101,8 +113,28 @@ static void end(struct pool_job *job, int code)
 	job->done(job);
 }
 
-static void do_job(struct pool *pool, struct pool_job *job)
+/* Nobody holds the lock. */
+static void tell(struct pool *pool)
 {
+	if (pool->options.ended)
+		pool->options.ended(pool->options.user);
+}
+
+static void tell_in_time(struct hand *hand)
+{
+	int64_t now = now_us();
+
+	if (!hand->untold_us)
+		hand->untold_us = now;
+	if (atomic_load_explicit(&hand->pool->waiting, memory_order_relaxed) && now - hand->untold_us < TELL_US)
+		return;
+	hand->untold_us = 0;
+	tell(hand->pool);
+}
+
+static void do_job(struct hand *hand, struct pool_job *job)
+{
+	struct pool *pool = hand->pool;
 	int code = CLINCH_E_TIMEOUT;
 
 	pthread_mutex_unlock(&pool->lock);
@@ -116,6 +148,7 @@ static void do_job(struct pool *pool, struct pool_job *job)
 	count(pool, code, now);
 	pthread_mutex_unlock(&pool->lock);
 	end(job, code);
+	tell_in_time(hand);
 	pthread_mutex_lock(&pool->lock);
 }
 
@@ -135,8 +168,18 @@ static void do_background(struct pool *pool)
 		pool->idle = true;
 }
 
-static void work_once(struct pool *pool)
+/* Other hands have taken what was waiting. */
+static void tell_now(struct hand *hand)
 {
+	hand->untold_us = 0;
+	pthread_mutex_unlock(&hand->pool->lock);
+	tell(hand->pool);
+	pthread_mutex_lock(&hand->pool->lock);
+}
+
+static void work_once(struct hand *hand)
+{
+	struct pool *pool = hand->pool;
 	bool background = pool->options.background && !pool->idle;
 	struct pool_job *job = pop(pool, POOL_KEPT);
 
@@ -145,7 +188,9 @@ static void work_once(struct pool *pool)
 		pool->background_turn |= job != NULL;
 	}
 	if (job)
-		do_job(pool, job);
+		do_job(hand, job);
+	else if (hand->untold_us)
+		tell_now(hand);
 	else if (background)
 		do_background(pool);
 	else
@@ -155,6 +200,7 @@ static void work_once(struct pool *pool)
 static void *work(void *data)
 {
 	struct pool *pool = data;
+	struct hand hand = { .pool = pool };
 	uint8_t byte;
 
 	/* GnuTLS prepares random numbers for each thread when it first wants some, and is at its end when there is no memory
@@ -164,7 +210,9 @@ static void *work(void *data)
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICER);
 	pthread_mutex_lock(&pool->lock);
 	while (!atomic_load(&pool->ending))
-		work_once(pool);
+		work_once(&hand);
+	if (hand.untold_us)
+		tell_now(&hand);
 	pthread_mutex_unlock(&pool->lock);
 	return NULL;
 }
@@ -250,21 +298,29 @@ static struct pool_job *pop_late(struct pool *pool, int64_t now)
 	return NULL;
 }
 
+static bool expire_one(struct pool *pool, int64_t now)
+{
+	pthread_mutex_lock(&pool->lock);
+	struct pool_job *job = pop_late(pool, now);
+	if (job)
+		count(pool, CLINCH_E_TIMEOUT, now);
+	pthread_mutex_unlock(&pool->lock);
+	if (!job)
+		return false;
+	error_set(&job->err, CLINCH_E_TIMEOUT, "it waited for a signature for too long");
+	end(job, CLINCH_E_TIMEOUT);
+	return true;
+}
+
 void pool_expire(struct pool *pool)
 {
 	int64_t now = now_ms();
+	bool any = false;
 
-	for (;;) {
-		pthread_mutex_lock(&pool->lock);
-		struct pool_job *job = pop_late(pool, now);
-		if (job)
-			count(pool, CLINCH_E_TIMEOUT, now);
-		pthread_mutex_unlock(&pool->lock);
-		if (!job)
-			return;
-		error_set(&job->err, CLINCH_E_TIMEOUT, "it waited for a signature for too long");
-		end(job, CLINCH_E_TIMEOUT);
-	}
+	while (expire_one(pool, now))
+		any = true;
+	if (any)
+		tell(pool);
 }
 
 void pool_counts(struct pool *pool, struct pool_counts *out)
@@ -274,6 +330,20 @@ void pool_counts(struct pool *pool, struct pool_counts *out)
 	for (int i = 0; i < POOL_QUEUES; i++)
 		out->waiting[i] = pool->queue[i].n;
 	pthread_mutex_unlock(&pool->lock);
+}
+
+static void end_all(struct pool *pool)
+{
+	bool any = false;
+
+	for (int i = 0; i < POOL_QUEUES; i++) {
+		for (struct pool_job *job; (job = pop(pool, i)); any = true) {
+			error_set(&job->err, CLINCH_E_TIMEOUT, "signing has come to its end");
+			end(job, CLINCH_E_TIMEOUT);
+		}
+	}
+	if (any)
+		tell(pool);
 }
 
 void pool_free(struct pool *pool)
@@ -286,12 +356,7 @@ void pool_free(struct pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 	for (unsigned i = 0; i < pool->n_threads; i++)
 		pthread_join(pool->thread[i], NULL);
-	for (int i = 0; i < POOL_QUEUES; i++) {
-		for (struct pool_job *job; (job = pop(pool, i));) {
-			error_set(&job->err, CLINCH_E_TIMEOUT, "signing has come to its end");
-			end(job, CLINCH_E_TIMEOUT);
-		}
-	}
+	end_all(pool);
 	pthread_cond_destroy(&pool->work);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);

@@ -48,6 +48,11 @@ struct pool_options {
 	 * before pool_wake(). Called by several threads at a time. NULL: none.
 	 */
 	bool (*background)(void *user);
+	/*
+	 * Jobs have ended: after the last of several, and at most half a millisecond after the first of them, on the thread
+	 * that called done(). Who has to be woken by an answer is better woken once for several. NULL: none.
+	 */
+	void (*ended)(void *user);
 	void *user;
 };
 

@@ -15,6 +15,16 @@ static void must(int rc, const char *what)
 	exit(99);
 }
 
+static void set_parameters(gnutls_x509_privkey_t key, gnutls_digest_algorithm_t digest, unsigned salt_len)
+{
+	gnutls_x509_spki_t spki;
+
+	must(gnutls_x509_spki_init(&spki), "parameters");
+	gnutls_x509_spki_set_rsa_pss_params(spki, digest, salt_len);
+	must(gnutls_x509_privkey_set_spki(key, spki, 0), "a key's parameters");
+	gnutls_x509_spki_deinit(spki);
+}
+
 static void generate(gnutls_x509_privkey_t key, enum party_kind kind)
 {
 	static const struct {
@@ -29,18 +39,12 @@ static void generate(gnutls_x509_privkey_t key, enum party_kind kind)
 		[PARTY_ED25519] = { GNUTLS_PK_EDDSA_ED25519, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519) },
 		[PARTY_ED448] = { GNUTLS_PK_EDDSA_ED448, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED448) },
 	};
-	gnutls_x509_spki_t spki;
 
 	must(gnutls_x509_privkey_generate(key, rows[kind].algorithm, rows[kind].bits, 0), "a key is generated");
-	if (kind != PARTY_RSA_PSS && kind != PARTY_RSA_PSS_384)
-		return;
-	must(gnutls_x509_spki_init(&spki), "parameters");
 	if (kind == PARTY_RSA_PSS)
-		gnutls_x509_spki_set_rsa_pss_params(spki, GNUTLS_DIG_SHA256, 32);
-	else
-		gnutls_x509_spki_set_rsa_pss_params(spki, GNUTLS_DIG_SHA384, 64);
-	must(gnutls_x509_privkey_set_spki(key, spki, 0), "a key's parameters");
-	gnutls_x509_spki_deinit(spki);
+		set_parameters(key, GNUTLS_DIG_SHA256, 32);
+	if (kind == PARTY_RSA_PSS_384)
+		set_parameters(key, GNUTLS_DIG_SHA384, 64);
 }
 
 static void fill(gnutls_x509_crt_t crt, enum party_role role)
@@ -79,17 +83,10 @@ static gnutls_digest_algorithm_t digest_of(gnutls_x509_privkey_t key)
 	return digest;
 }
 
-void party_make(struct party *out, enum party_kind kind, enum party_role role, const struct party *issuer)
+static void make_cert_of(struct party *out, enum party_role role)
 {
-	const gnutls_datum_t rsa = blob_datum(blob_text(maker_key_pem[KEY_RSA]));
-	const struct party *by = issuer ? issuer : out;
+	const struct party *by = out->issuer ? out->issuer : out;
 
-	*out = (struct party){ .issuer = issuer };
-	must(gnutls_x509_privkey_init(&out->key), "a key");
-	if (kind == PARTY_RSA)
-		must(gnutls_x509_privkey_import(out->key, &rsa, GNUTLS_X509_FMT_PEM), "the RSA key");
-	else
-		generate(out->key, kind);
 	must(gnutls_x509_crt_init(&out->crt), "a certificate");
 	fill(out->crt, role);
 	must(gnutls_x509_crt_set_key(out->crt, out->key), "its key");
@@ -97,6 +94,28 @@ void party_make(struct party *out, enum party_kind kind, enum party_role role, c
 	must(gnutls_x509_crt_export2(out->crt, GNUTLS_X509_FMT_DER, &out->der), "its bytes");
 }
 
+void party_make(struct party *out, enum party_kind kind, enum party_role role, const struct party *issuer)
+{
+	const gnutls_datum_t rsa = blob_datum(blob_text(maker_key_pem[KEY_RSA]));
+
+	*out = (struct party){ .issuer = issuer };
+	must(gnutls_x509_privkey_init(&out->key), "a key");
+	if (kind == PARTY_RSA)
+		must(gnutls_x509_privkey_import(out->key, &rsa, GNUTLS_X509_FMT_PEM), "the RSA key");
+	else
+		generate(out->key, kind);
+	make_cert_of(out, role);
+}
+
+void party_make_pss(struct party *out, gnutls_digest_algorithm_t digest, unsigned salt_len, enum party_role role,
+		    const struct party *issuer)
+{
+	*out = (struct party){ .issuer = issuer };
+	must(gnutls_x509_privkey_init(&out->key), "a key");
+	must(gnutls_x509_privkey_generate(out->key, GNUTLS_PK_RSA_PSS, 2048, 0), "a key is generated");
+	set_parameters(out->key, digest, salt_len);
+	make_cert_of(out, role);
+}
 void party_drop(struct party *party)
 {
 	gnutls_x509_privkey_deinit(party->key);

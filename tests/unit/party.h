@@ -29,6 +29,9 @@ enum party_role { PARTY_CA, PARTY_LEAF, PARTY_DELEGATE };
 
 /* Valid from NOW - 30 days to NOW + 30 days. */
 void party_make(struct party *out, enum party_kind kind, enum party_role role, const struct party *issuer);
+/* id-RSASSA-PSS with other parameters. */
+void party_make_pss(struct party *out, gnutls_digest_algorithm_t digest, unsigned salt_len, enum party_role role,
+		    const struct party *issuer);
 void party_drop(struct party *party);
 /* A copy of its key, the caller's. */
 gnutls_privkey_t party_key(const struct party *party);

@@ -181,6 +181,49 @@ static void the_end_of_the_pool_is_the_end_of_what_waits(void **state)
 	end_pool(&stopped);
 }
 
+/* ---- who is told ---- */
+
+struct told {
+	atomic_int times;
+	atomic_uint ended; /* how many jobs had ended when it was told the last time */
+	sem_t *reached;
+};
+
+static void on_told(void *user)
+{
+	struct told *told = user;
+
+	atomic_store(&told->ended, atomic_load(&n_order));
+	atomic_fetch_add(&told->times, 1);
+	sem_post(told->reached);
+}
+
+static void it_is_told_once_for_several_and_of_each(void **state)
+{
+	(void)state;
+	struct stopped stopped;
+	struct watched jobs[4];
+	sem_t reached;
+	struct told told = { .reached = &reached };
+	sem_init(&reached, 0, 0);
+	stop_pool(&stopped, &(struct pool_options){ .threads = 1, .ended = on_told, .user = &told });
+	for (size_t i = 0; i < ROWS(jobs); i++) {
+		make_job(&jobs[i], "abcd"[i], i < 2 ? soon() : now_ms());
+		assert_true(pool_submit(stopped.pool, i < 2 ? POOL_KEPT : POOL_ONCE, &jobs[i].job));
+	}
+	assert_int_equal(atomic_load(&told.times), 0);
+	pool_expire(stopped.pool); /* which is the third and the fourth */
+	assert_int_equal(atomic_load(&told.times), 1);
+	assert_int_equal(atomic_load(&told.ended), 3);
+	wait_for(&reached);
+	sem_post(&stopped.go_on);
+	while (atomic_load(&n_order) < 5 || atomic_load(&told.ended) < 5)
+		wait_for(&reached);
+	assert_in_range(atomic_load(&told.times), 2, 4); /* it was stopped for longer than nobody is told */
+	end_pool(&stopped);
+	drop_answers(jobs, ROWS(jobs));
+}
+
 /* ---- in the background ---- */
 
 struct chores {
@@ -373,6 +416,7 @@ int main(void)
 		T(what_comes_too_late_is_not_signed),
 		T(what_waits_too_long_ends_although_each_thread_is_stuck),
 		T(the_end_of_the_pool_is_the_end_of_what_waits),
+		T(it_is_told_once_for_several_and_of_each),
 		T(the_background_takes_turns_with_what_is_not_kept),
 		T(the_background_is_left_alone_until_there_is_work),
 		T(a_failure_is_counted_until_a_signature_is_made),

@@ -93,6 +93,36 @@ static void a_key_that_does_not_fit_is_refused(void **state)
 	check_refused("its own", world_ca(), KEY_CA, 0, NULL);
 }
 
+/* GnuTLS does not make such parameters; nobody checks what a CA itself is signed with. */
+static void say_sha224(gnutls_datum_t *cert)
+{
+	static const uint8_t sha256[] = { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01 };
+	unsigned n = 0;
+
+	for (uint8_t *at; (at = memmem(cert->data, cert->size, sha256, sizeof(sha256))); n++)
+		at[sizeof(sha256) - 1] = 0x04;
+	assert_true(n > 1);
+}
+
+static void a_key_whose_parameters_allow_nothing_that_is_known_is_refused(void **state)
+{
+	(void)state;
+	struct party odd;
+	struct ocsp_signer *signer = NULL;
+	struct clinch_error err = { 0 };
+	auto_issuer *issuer = NULL;
+	party_make_pss(&odd, GNUTLS_DIG_SHA256, 200, PARTY_DELEGATE, &home.ca); /* two bytes of an INTEGER */
+	assert_int_equal(ocsp_signer_new(&signer, &odd.der, home.issuer, party_key(&odd), 0, &err), 0);
+	ocsp_signer_unref(signer);
+	party_drop(&odd);
+	party_make_pss(&odd, GNUTLS_DIG_SHA256, 28, PARTY_CA, NULL);
+	say_sha224(&odd.der);
+	assert_int_equal(issuer_new(&issuer, &odd.der, NULL), 0);
+	assert_int_equal(ocsp_signer_new(&signer, &odd.der, issuer, party_key(&odd), 0, &err), CLINCH_E_UNSUPPORTED);
+	assert_non_null(strstr(err.text, "allows no signature that is known here"));
+	party_drop(&odd);
+}
+
 static void a_second_certificate_of_the_ca_itself_is_no_delegate(void **state)
 {
 	(void)state;
@@ -110,10 +140,10 @@ static void a_signer_signs_while_it_is_valid(void **state)
 	struct clinch_error err = { 0 };
 	assert_int_equal(ocsp_signer_check(by_delegate, NOW, &err), 0);
 	assert_int_equal(ocsp_signer_check(by_delegate, NOW - 30 * DAY, &err), 0);
-	assert_int_equal(ocsp_signer_check(by_delegate, NOW + 30 * DAY, &err), 0);
+	assert_int_equal(ocsp_signer_check(by_delegate, NOW + 30 * DAY - 1, &err), 0);
 	assert_int_equal(ocsp_signer_check(by_delegate, NOW - 30 * DAY - 1, &err), CLINCH_E_ARGUMENT);
 	assert_non_null(strstr(err.text, "2026-05-16T12:00:00Z"));
-	assert_int_equal(ocsp_signer_check(by_delegate, NOW + 30 * DAY + 1, &err), CLINCH_E_ARGUMENT);
+	assert_int_equal(ocsp_signer_check(by_delegate, NOW + 30 * DAY, &err), CLINCH_E_ARGUMENT);
 	assert_non_null(strstr(err.text, "2026-07-15T12:00:00Z"));
 	assert_int_equal(ocsp_signer_not_after(by_delegate), NOW + 30 * DAY);
 }
@@ -142,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_delegate_that_clients_would_refuse_is_refused_with_the_reason),
 		T(a_key_that_does_not_fit_is_refused),
+		T(a_key_whose_parameters_allow_nothing_that_is_known_is_refused),
 		T(a_second_certificate_of_the_ca_itself_is_no_delegate),
 		T(a_signer_signs_while_it_is_valid),
 		T(a_signer_says_what_it_is),
