@@ -241,7 +241,7 @@ static bool do_chore(void *user)
 		return false;
 	}
 	atomic_fetch_sub(&chores->left, 1);
-	order[atomic_fetch_add(&n_order, 1) % sizeof(order)] = '.';
+	write_down('.');
 	return true;
 }
 

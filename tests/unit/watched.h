@@ -73,12 +73,20 @@ struct watched {
 static char order[32];
 static atomic_uint n_order;
 
+static inline void write_down(char letter)
+{
+	unsigned at = atomic_fetch_add(&n_order, 1);
+
+	if (at < sizeof(order) - 1)
+		order[at] = letter;
+}
+
 static inline void on_done(struct pool_job *job)
 {
 	struct watched *watched = (struct watched *)job;
 
 	atomic_fetch_add(&watched->ended, 1);
-	order[atomic_fetch_add(&n_order, 1) % sizeof(order)] = watched->letter;
+	write_down(watched->letter);
 	if (watched->reached)
 		sem_post(watched->reached);
 	if (watched->go_on)
