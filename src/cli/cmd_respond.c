@@ -112,11 +112,18 @@ static int on_become(void *user)
 	return daemon_become(set->self, name, set->allow_root);
 }
 
+/* What is there, and has to be changed: a configuration, a certificate, a key, a CRL of another CA. */
+static bool is_wrong(int code)
+{
+	return code == CLINCH_E_ARGUMENT || code == CLINCH_E_FORMAT || code == CLINCH_E_NOT_ISSUER ||
+	       code == CLINCH_E_UNSUPPORTED || code == CLINCH_E_TOO_LARGE;
+}
+
 static int exit_for(const struct responding *responding, const struct clinch_error *err)
 {
 	if (err->text[0])
 		cli_say(responding->set.self, "%s", err->text);
-	return err->code == CLINCH_E_ARGUMENT || err->code == CLINCH_E_FORMAT ? EXIT_USAGE : EXIT_NOT_FOUND_OUT;
+	return is_wrong(err->code) ? EXIT_USAGE : EXIT_NOT_FOUND_OUT;
 }
 
 static struct respond_hooks hooks_of(struct responding *responding)

@@ -161,8 +161,8 @@ static void on_signed(struct ask *ask)
 	struct exchange *exchange = ask->user;
 	struct http_worker *worker = exchange->worker;
 
-	MHD_resume_connection(exchange->connection);
-	http_wake(worker);
+	MHD_resume_connection(exchange->connection); /* which may end it: only the worker is there after that */
+	atomic_store(&worker->has_resumed, true);
 }
 
 /* The connection is set aside before anybody can wake it. */
@@ -180,8 +180,10 @@ static enum MHD_Result ask_for_it(struct exchange *exchange, const struct decisi
 	ask->user = exchange;
 	exchange->ask = ask;
 	MHD_suspend_connection(exchange->connection);
-	if (!ask_submit(ask, shared->pool))
-		MHD_resume_connection(exchange->connection);
+	if (!ask_submit(ask, shared->pool)) {
+		on_signed(ask);
+		http_wake(exchange->worker);
+	}
 	return MHD_YES;
 }
 

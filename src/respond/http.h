@@ -28,6 +28,8 @@ enum http_count {
 };
 const char *http_count_name(enum http_count count); /* "try_later"; static */
 
+struct http_worker;
+
 struct http_shared { /* of all threads; read-only but for what is atomic */
 	struct counted_slot snapshot;
 	_Atomic uint64_t generation; /* of the one in `snapshot` */
@@ -36,16 +38,18 @@ struct http_shared { /* of all threads; read-only but for what is atomic */
 	uint32_t request_ms, idle_ms;
 	unsigned connections; /* of one thread */
 	_Atomic bool draining, stopping;
-	_Atomic unsigned open; /* connections */
+	_Atomic unsigned open;       /* connections */
+	struct http_worker **worker; /* room for all of them, of which so many are there: */
+	_Atomic size_t n_workers;
 };
 
 /* Publishes it; the caller's reference is taken. */
 void http_publish(struct http_shared *shared, struct snapshot *state);
 
-struct http_worker;
-
 /* Listens on `fd`, which it takes over (also on failure), and begins to answer. */
-int http_worker_start(struct http_worker **out, struct http_shared *shared, int fd, struct clinch_error *err);
+int http_worker_start(struct http_shared *shared, int fd, struct clinch_error *err);
+/* Signatures were made: threads whose connections go on turn. pool_options.ended. */
+void http_wake_all(struct http_shared *shared);
 /* After shared->stopping was set. */
 void http_worker_join(struct http_worker *worker);
 /* After the pool has ended. NULL-safe. */

@@ -54,9 +54,9 @@ struct http_worker {
 	struct http_shared *shared;
 	struct MHD_Daemon *daemon;
 	pthread_t thread;
-	int poll_fd, wake_fd;   /* the daemon's epoll and wake_fd are in poll_fd */
-	_Atomic bool is_awake;  /* it will turn before it sleeps */
-	struct snapshot *state; /* a reference to what was current at the last request or turn */
+	int poll_fd, wake_fd;     /* the daemon's epoll and wake_fd are in poll_fd */
+	_Atomic bool has_resumed; /* connections go on, and it has not been woken for them */
+	struct snapshot *state;   /* a reference to what was current at the last request or turn */
 	struct exchange *exchanges;
 	unsigned open;
 	bool is_quiet; /* it does not listen any more */
@@ -66,7 +66,7 @@ struct http_worker {
 };
 
 int64_t http_clock_ms(void);                /* CLOCK_MONOTONIC, as coarse as the kernel's tick */
-void http_wake(struct http_worker *worker); /* from any thread */
+void http_wake(struct http_worker *worker); /* where connections go on; from any thread */
 void http_follow_state(struct http_worker *worker);
 void http_ready_drop(struct ready *ready);
 void http_forget_request(struct exchange *exchange);

@@ -39,8 +39,8 @@ static void close_handle(uv_handle_t *handle, void *unused)
 static void stop_workers(struct responder *responder)
 {
 	atomic_store(&responder->shared.stopping, true);
-	for (size_t i = 0; i < responder->n_workers; i++)
-		http_worker_join(responder->worker[i]);
+	for (size_t i = 0; i < responder->shared.n_workers; i++)
+		http_worker_join(responder->shared.worker[i]);
 }
 
 /* The loop then runs out by itself, once a load that is under way has ended. */
@@ -142,6 +142,20 @@ static void raise_descriptors(const struct respond_conf *conf, const struct resp
 	respond_say(hooks, RESPOND_NOTICE, RESPOND_WARNING, NULL, text);
 }
 
+static bool work_ahead(void *user)
+{
+	struct responder *responder = user;
+
+	return ahead_work(responder->ahead);
+}
+
+static void on_ended(void *user)
+{
+	struct responder *responder = user;
+
+	http_wake_all(&responder->shared);
+}
+
 static int make_parts(struct responder *responder, struct clinch_error *err)
 {
 	const struct respond_conf *conf = responder->conf;
@@ -149,12 +163,12 @@ static int make_parts(struct responder *responder, struct clinch_error *err)
 	size_t workers = responder->sockets.n * responder->sockets.threads;
 
 	responder->table = prepared_table_new(conf->cache_bytes ? conf->cache_bytes : CACHE_BYTES);
-	responder->worker = calloc(workers, sizeof(struct http_worker *));
+	shared->worker = calloc(workers, sizeof(struct http_worker *));
 	if (responder->table)
 		responder->ahead = ahead_new(responder->table, &shared->snapshot);
-	if (!responder->ahead || !responder->worker)
+	if (!responder->ahead || !shared->worker)
 		return error_set(err, CLINCH_E_MEMORY, "no memory for the prepared answers (cache.memory)");
-	const struct pool_options options = { .background = ahead_work, .user = responder->ahead };
+	const struct pool_options options = { .background = work_ahead, .ended = on_ended, .user = responder };
 	shared->table = responder->table;
 	shared->request_ms = conf->request_ms ? conf->request_ms : REQUEST_MS;
 	shared->idle_ms = conf->idle_ms ? conf->idle_ms : IDLE_MS;
@@ -195,9 +209,8 @@ static int start_workers(struct responder *responder, struct clinch_error *err)
 	for (size_t i = 0; i < workers && code == 0; i++) {
 		if (sockets_listen(sockets->fd[i]) < 0)
 			return error_errno(err, "listen: %s", sockets->bound[i % sockets->n]);
-		code = http_worker_start(&responder->worker[i], &responder->shared, sockets->fd[i], err);
+		code = http_worker_start(&responder->shared, sockets->fd[i], err);
 		sockets->fd[i] = -1;
-		responder->n_workers += code == 0;
 	}
 	return code;
 }
@@ -251,9 +264,9 @@ static void finish(struct responder *responder)
 {
 	stop_workers(responder);
 	pool_free(responder->pool);
-	for (size_t i = 0; i < responder->n_workers; i++)
-		http_worker_free(responder->worker[i]);
-	free(responder->worker);
+	for (size_t i = 0; i < responder->shared.n_workers; i++)
+		http_worker_free(responder->shared.worker[i]);
+	free(responder->shared.worker);
 	ahead_free(responder->ahead);
 	prepared_table_free(responder->table);
 	counted_publish(&responder->shared.snapshot, NULL);

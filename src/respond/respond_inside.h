@@ -35,8 +35,6 @@ struct responder {
 	uv_poll_t *watched; /* NULL: there is no descriptor to watch */
 	struct sockets sockets;
 	struct http_shared shared;
-	struct http_worker **worker;
-	size_t n_workers;
 	struct prepared_table *table;
 	struct ahead *ahead;
 	struct pool *pool;

@@ -75,8 +75,8 @@ void status_look(struct responder *responder, int64_t now)
 
 static void sum_counts(const struct responder *responder, uint64_t sum[HTTP_COUNTS])
 {
-	for (size_t i = 0; i < responder->n_workers; i++)
-		http_worker_count(responder->worker[i], sum);
+	for (size_t i = 0; i < responder->shared.n_workers; i++)
+		http_worker_count(responder->shared.worker[i], sum);
 }
 
 static void put_label(struct buf *out, const char *text)

@@ -130,13 +130,22 @@ static void stop_listening(struct http_worker *worker)
 	worker->is_quiet = true;
 }
 
-/* Whoever sets it writes; edge-triggered, so that nobody has to read. */
+/* Edge-triggered, so that nobody has to read what is written. */
 void http_wake(struct http_worker *worker)
 {
 	uint64_t one = 1;
 
-	if (!atomic_exchange(&worker->is_awake, true) && write(worker->wake_fd, &one, sizeof(one)) < 0)
-		atomic_store(&worker->is_awake, false);
+	if (atomic_load(&worker->has_resumed) && atomic_exchange(&worker->has_resumed, false) &&
+	    write(worker->wake_fd, &one, sizeof(one)) < 0)
+		atomic_store(&worker->has_resumed, true);
+}
+
+void http_wake_all(struct http_shared *shared)
+{
+	size_t n = atomic_load(&shared->n_workers);
+
+	for (size_t i = 0; i < n; i++)
+		http_wake(shared->worker[i]);
 }
 
 static bool prepare_poll(struct http_worker *worker)
@@ -159,7 +168,6 @@ static void turn(struct http_worker *worker)
 	if (MHD_get_timeout(worker->daemon, &wait_ms) != MHD_YES || wait_ms > TURN_MS)
 		wait_ms = TURN_MS;
 	epoll_wait(worker->poll_fd, events, 2, (int)wait_ms);
-	atomic_store(&worker->is_awake, false);
 	MHD_run(worker->daemon);
 }
 
@@ -225,7 +233,7 @@ static bool make_texts(struct http_worker *worker)
 	return good;
 }
 
-int http_worker_start(struct http_worker **out, struct http_shared *shared, int fd, struct clinch_error *err)
+int http_worker_start(struct http_shared *shared, int fd, struct clinch_error *err)
 {
 	struct http_worker *worker = calloc(1, sizeof(*worker));
 
@@ -247,7 +255,8 @@ int http_worker_start(struct http_worker **out, struct http_shared *shared, int 
 		http_worker_free(worker);
 		return error_set(err, CLINCH_E_MEMORY, "a thread of the HTTP server does not start: %s", strerror(rc));
 	}
-	*out = worker;
+	shared->worker[atomic_load(&shared->n_workers)] = worker;
+	atomic_fetch_add(&shared->n_workers, 1);
 	return 0;
 }
 
