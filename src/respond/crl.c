@@ -215,18 +215,21 @@ static int bad_entry(uint32_t number, const char *name, const char *what, struct
 	return error_set(err, CLINCH_E_FORMAT, "%s: entry %u: %s", name, number, what);
 }
 
-/* RFC 5280 5.3.1: 7 is not used, and 8 (removeFromCRL) is for delta CRLs. */
-static const char *take_reason(struct der value, int *reason)
+/*
+ * RFC 5280 5.3.1: 7 is not used, and 8 (removeFromCRL) is for delta CRLs. A CRL that is refused would hide each later
+ * revocation: what it names is revoked, without a reason.
+ */
+static const char *take_reason(struct der value, struct crl_entry *out)
 {
 	int64_t number;
 
 	if (!der_take_small(&value, DER_ENUMERATED, &number) || !der_at_end(&value))
 		return "its reasonCode is not well-formed";
-	if (number == 8)
-		return "removeFromCRL has no place in a complete CRL";
-	if (number < 0 || number == 7 || number > 10)
-		return "its reasonCode is not one of RFC 5280 5.3.1";
-	*reason = (int)number;
+	if (number < 0 || number == 7 || number == 8 || number > 10)
+		out->odd = number == 8 ? "removeFromCRL has no place in a complete CRL: it is revoked without a reason"
+				       : "its reasonCode is not one of RFC 5280 5.3.1: it is revoked without a reason";
+	else
+		out->reason = (int)number;
 	return NULL;
 }
 
@@ -244,7 +247,7 @@ static const char *take_entry_extensions(struct der in, struct crl_entry *out)
 			return "its extensions are not well-formed";
 		if (OID_IS(one.oid, CERTIFICATE_ISSUER))
 			return "has a certificateIssuer: indirect CRLs are not taken";
-		wrong = OID_IS(one.oid, REASON_CODE) ? take_reason(one.value, &out->reason)
+		wrong = OID_IS(one.oid, REASON_CODE) ? take_reason(one.value, out)
 			: one.critical               ? "has a critical extension that is not known here"
 						     : NULL;
 		if (wrong)
@@ -261,6 +264,7 @@ int crl_entry_next(struct der *entries, struct crl_entry *out, uint32_t number, 
 	if (der_at_end(entries))
 		return 0;
 	out->reason = -1;
+	out->odd = NULL;
 	if (!der_take(entries, DER_SEQUENCE, &entry) || !der_take(&entry, DER_INTEGER, &out->serial) ||
 	    !der_take_validity_time(&entry, &out->revoked_at))
 		return bad_entry(number, name, "is not well-formed", err);

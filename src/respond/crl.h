@@ -24,7 +24,8 @@ struct crl {
 struct crl_entry {
 	struct der serial; /* content of the INTEGER as it stands */
 	int64_t revoked_at;
-	int reason; /* of RFC 5280 5.3.1; -1: none given */
+	int reason;      /* of RFC 5280 5.3.1, never removeFromCRL (8); -1: none given */
+	const char *odd; /* a static sentence: what was left out; NULL: nothing */
 };
 
 /* `in` must be exactly one CRL; not all entries are read yet. CLINCH_E_FORMAT, CLINCH_E_UNSUPPORTED: `name` and why. */

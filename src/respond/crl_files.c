@@ -159,6 +159,8 @@ static int add_entries(struct crl_part *part, struct serials *out, uint32_t *ori
 			return error_set(err, CLINCH_E_FORMAT,
 					 "%s: entry %u: its serial number has no bytes, or more than %d", part->name, number,
 					 SERIAL_BYTES);
+		if (entry.odd)
+			serials_note(out, "%s: entry %u: %s", part->name, number, entry.odd);
 		if (!serials_add(out, &key, &status, *origin))
 			return error_set(err, CLINCH_E_MEMORY, "%s: no memory for entry %u", part->name, number);
 	}
@@ -184,21 +186,21 @@ static const struct crl_part *part_of(const struct crl_files *files, uint32_t or
 	return &files->part[i];
 }
 
-enum serials_judgement crl_files_judge(const struct serials *serials, const struct serial_row *first, uint32_t first_origin,
-				       const struct serial_row *second, uint32_t second_origin, void *user)
+bool crl_files_judge(const struct serial_row *first, uint32_t first_origin, const struct serial_row *second,
+		     uint32_t second_origin, void *user)
 {
-	struct crl_clash *clash = user;
+	const struct crl_judging *judging = user;
 	const struct crl_part *part;
 	struct serial_key key;
 	char text[SERIAL_TEXT];
 
 	if (second->says != SOURCE_REVOKED || serial_rows_agree(first, second))
-		return SERIALS_FIRST_STANDS;
-	part = part_of(clash->files, first_origin);
-	if (part != part_of(clash->files, second_origin))
-		return SERIALS_FIRST_STANDS;
-	serials_key(serials, first, &key);
-	error_set(clash->err, CLINCH_E_FORMAT, "%s: entries %u and %u contradict each other about serial %s", part->name,
-		  first_origin - part->first + 1, second_origin - part->first + 1, serial_text(text, &key));
-	return SERIALS_CLASH;
+		return false;
+	part = part_of(judging->files, first_origin);
+	if (part != part_of(judging->files, second_origin))
+		return false;
+	serials_key(judging->serials, first, &key);
+	serials_note(judging->serials, "%s: entries %u and %u say different things of serial %s: the worse counts",
+		     part->name, first_origin - part->first + 1, second_origin - part->first + 1, serial_text(text, &key));
+	return serial_row_is_worse(second, first);
 }

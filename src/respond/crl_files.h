@@ -36,15 +36,15 @@ bool crl_files_cover_all(const struct crl_files *files);
 int crl_files_add(struct crl_files *files, struct serials *out, struct clinch_error *err);
 
 /*
- * For serials_seal(): one CRL must not contradict itself, of two the newer one is right, and a serial that was issued may
- * be revoked. On refusal `user`, a struct crl_clash, says what the matter is.
+ * For serials_seal(), `user` a struct crl_judging: of two CRLs the newer one is right, what was issued may be revoked, and
+ * of two entries in one CRL the worse counts, with a note.
  */
-struct crl_clash {
+struct crl_judging {
 	const struct crl_files *files;
-	struct clinch_error *err;
+	struct serials *serials;
 };
-enum serials_judgement crl_files_judge(const struct serials *serials, const struct serial_row *first, uint32_t first_origin,
-				       const struct serial_row *second, uint32_t second_origin, void *user);
+bool crl_files_judge(const struct serial_row *first, uint32_t first_origin, const struct serial_row *second,
+		     uint32_t second_origin, void *user);
 
 void crl_files_done(struct crl_files *files);
 

@@ -93,26 +93,25 @@ static bool time_of(int64_t *out, struct text text)
 
 /* ---- why it was revoked ---- */
 
-/* The names of `openssl ca -crl_reason`, and the three that stand for a reason and something more about it. */
+/* The names of `openssl ca -crl_reason`, and the three that stand for a reason and something more about it. Not
+ * removeFromCRL: that is for delta CRLs, and whoever writes R means that it is revoked. */
 static const struct reason {
 	const char *name;
 	int number; /* RFC 5280 5.3.1 */
-	bool has_more;
 } reasons[] = {
-	{ "unspecified", 0, false },
-	{ "keyCompromise", 1, false },
-	{ "CACompromise", 2, false },
-	{ "affiliationChanged", 3, false },
-	{ "superseded", 4, false },
-	{ "cessationOfOperation", 5, false },
-	{ "certificateHold", 6, false },
-	{ "removeFromCRL", 8, false },
-	{ "holdInstruction", 6, true },
-	{ "keyTime", 1, true },
-	{ "CAkeyTime", 2, true },
+	{ "unspecified", 0 },
+	{ "keyCompromise", 1 },
+	{ "CACompromise", 2 },
+	{ "affiliationChanged", 3 },
+	{ "superseded", 4 },
+	{ "cessationOfOperation", 5 },
+	{ "certificateHold", 6 },
+	{ "holdInstruction", 6 },
+	{ "keyTime", 1 },
+	{ "CAkeyTime", 2 },
 	/* RFC 5280 has them, OpenSSL's index not yet */
-	{ "privilegeWithdrawn", 9, false },
-	{ "AACompromise", 10, false },
+	{ "privilegeWithdrawn", 9 },
+	{ "AACompromise", 10 },
 };
 
 static const struct reason *find_reason(struct text name)
@@ -134,25 +133,19 @@ static struct text until_comma(struct text *left, bool *comma)
 	return text;
 }
 
-static int take_reason(const struct indexing *in, const struct line *line, struct text left, int *out,
-		       struct clinch_error *err)
+/* What is behind a reason, an instruction or a time, goes no further than this. */
+static void take_reason(const struct indexing *in, const struct line *line, struct text left, int *out)
 {
 	char shown[QUOTED];
 	bool more;
 	struct text name = until_comma(&left, &more);
 	const struct reason *reason = find_reason(name);
 
-	if (!reason)
-		return refuse(in, line, err, "\"%s\" is not a reason for a revocation", quoted(shown, name));
-	/* A delta CRL's: the certificate is not revoked any more, which "R" says that it is. */
-	if (reason->number == 8)
-		return refuse(in, line, err, "removeFromCRL is no reason for a revocation: such a certificate is valid (V)");
-	if (more && !reason->has_more)
-		return refuse(in, line, err, "there is something behind %s, where nothing belongs", reason->name);
-	if (reason->has_more && left.len == 0)
-		return refuse(in, line, err, "%s is to be followed by a comma and something more", reason->name);
-	*out = reason->number;
-	return 0;
+	if (reason)
+		*out = reason->number;
+	else
+		serials_note(in->serials, "%s: line %u: \"%s\" is not a reason for a revocation: it is revoked without one",
+			     in->name, line->number, quoted(shown, name));
 }
 
 static int take_revocation(const struct indexing *in, const struct line *line, struct text left, struct source_status *out,
@@ -166,7 +159,9 @@ static int take_revocation(const struct indexing *in, const struct line *line, s
 	if (!time_of(&out->revoked_at, at))
 		return refuse(in, line, err, "\"%s\" is not when it was revoked, YYMMDDHHMMSSZ or YYYYMMDDHHMMSSZ",
 			      quoted(shown, at));
-	return more ? take_reason(in, line, left, &out->reason, err) : 0;
+	if (more)
+		take_reason(in, line, left, &out->reason);
+	return 0;
 }
 
 /* ---- a line ---- */
@@ -217,47 +212,33 @@ static int take_line(const struct line *line, void *user, struct clinch_error *e
 
 /* ---- the whole ---- */
 
-struct clash {
-	uint32_t first, second;
-	struct serial_key key;
-};
-
-/* A revocation may stand behind the line of what it revokes: some CAs only ever append. What comes later takes nothing back.
- */
-static bool revokes(const struct serial_row *first, const struct serial_row *second)
+/* Some CAs only ever append: a revocation may stand behind the line of what it revokes, and is nothing odd. */
+static bool is_appended(const struct serial_row *first, const struct serial_row *second)
 {
 	return first->says == SOURCE_VALID && second->says == SOURCE_REVOKED && first->not_after == second->not_after;
 }
 
-static enum serials_judgement judge(const struct serials *serials, const struct serial_row *first, uint32_t first_line,
-				    const struct serial_row *second, uint32_t second_line, void *user)
+/* A line that is refused would hide each later revocation: what is odd is taken at its worst instead, and said. */
+static bool judge(const struct serial_row *first, uint32_t first_line, const struct serial_row *second, uint32_t second_line,
+		  void *user)
 {
-	struct clash *clash = user;
-
-	if (serial_rows_agree(first, second))
-		return SERIALS_FIRST_STANDS;
-	if (revokes(first, second))
-		return SERIALS_SECOND_STANDS;
-	clash->first = first_line;
-	clash->second = second_line;
-	serials_key(serials, first, &clash->key);
-	return SERIALS_CLASH;
-}
-
-static int seal(const struct indexing *in, struct clinch_error *err)
-{
-	struct clash clash;
+	const struct indexing *in = user;
+	struct serial_key key;
 	char text[SERIAL_TEXT];
 
-	switch (serials_seal(in->serials, judge, &clash)) {
-	case SERIALS_SEALED:
-		return 0;
-	case SERIALS_REFUSED:
-		return error_set(err, CLINCH_E_FORMAT, "%s: lines %u and %u contradict each other about serial %s", in->name,
-				 clash.first, clash.second, serial_text(text, &clash.key));
-	default:
-		return error_set(err, CLINCH_E_MEMORY, "%s: no memory for %zu serials", in->name, in->serials->n);
+	if (!serial_rows_agree(first, second) && !is_appended(first, second)) {
+		serials_key(in->serials, first, &key);
+		serials_note(in->serials, "%s: lines %u and %u say different things of serial %s: the worse counts",
+			     in->name, first_line, second_line, serial_text(text, &key));
 	}
+	return serial_row_is_worse(second, first);
+}
+
+static int seal(struct indexing *in, struct clinch_error *err)
+{
+	return serials_seal(in->serials, judge, in)
+		       ? 0
+		       : error_set(err, CLINCH_E_MEMORY, "%s: no memory for %zu serials", in->name, in->serials->n);
 }
 
 int index_read(struct serials *out, const char *path, int64_t *modified_at, struct clinch_error *err)

@@ -5,9 +5,10 @@
  *
  *	V, R or E; its notAfter; when it was revoked[,why[,more]]; serial in hexadecimal; file; subject
  *
- * Strict, as OpenSSL is, and beyond it: a last line that is not finished is refused, where OpenSSL leaves it out. Of a
- *serial that is there twice (which OpenSSL refuses) the lines say the same, or the later one revokes what the earlier one
- *issued; all else is a contradiction, and refused. Subjects may be there twice.
+ * A line that has not this form is refused, and the index with it; so is a last line that is not finished, which OpenSSL
+ * leaves out. What has the form and is odd is taken at its worst, and noted (serials_note()): a serial that is there twice
+ * (OpenSSL refuses it) is revoked when one of its lines says so, and a reason that is none is left out. A revocation
+ * appended behind the line of what it revokes is nothing odd, nor is a subject that is there twice.
  */
 #ifndef RESPOND_INDEX_H
 #define RESPOND_INDEX_H

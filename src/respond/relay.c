@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "respond/relay.h"
 #include "base/error.h"
+#include "ocsp/response.h"
 #include "respond/chains.h"
 #include "respond/watch.h"
 #include "store/store.h"
@@ -15,6 +16,8 @@ struct entry {
 	clinch_subject_t *subject;            /* NULL: its issuer is not known */
 	clinch_response_t *response;          /* NULL: none that was believed */
 	int64_t until;                        /* when it stops being handed on */
+	bool is_older;                        /* than the file, which is not believed */
+	unsigned hashes;                      /* of the CertIDs that it answers: bits, 1 << enum subject_hash */
 };
 
 struct relay {
@@ -23,7 +26,7 @@ struct relay {
 	clinch_signers_t *signers;
 	struct entry *entry;
 	size_t n, size, responses;
-	uint32_t *slot; /* entry + 1; 0: empty; SUBJECT_HASHES for each entry */
+	uint32_t *slot; /* entry + 1; 0: empty; one for each hash of an entry */
 	size_t mask;
 };
 
@@ -141,6 +144,22 @@ static void say(const struct loading *l, const char *sentence)
 		l->hooks->told(sentence, l->hooks->user);
 }
 
+/* A client that asked by one hash does not find itself in an answer by another. */
+static unsigned hashes_of(const clinch_response_t *response, const clinch_subject_t *subject)
+{
+	gnutls_datum_t der = clinch_response_der(response);
+	struct ocsp_response parsed;
+	struct ocsp_entry entry;
+	unsigned hashes = 0;
+
+	if (ocsp_response_parse(&parsed, der_of(der.data, der.size)) != CLINCH_REASON_GOOD)
+		return 0;
+	while (ocsp_entry_next(&parsed.entries, &entry))
+		if (cert_id_is_of(&entry.id, subject))
+			hashes |= 1U << cert_id_hash(entry.id.hash_oid);
+	return hashes;
+}
+
 static void take_response(struct loading *l, struct entry *entry, bool said)
 {
 	const struct clinch_policy policy = { .signers = l->relay->signers };
@@ -150,6 +169,7 @@ static void take_response(struct loading *l, struct entry *entry, bool said)
 
 	if (code == 0 && entry->response) {
 		entry->until = stop_sending(&verdict);
+		entry->hashes = hashes_of(entry->response, entry->subject);
 		return;
 	}
 	if (said || code == CLINCH_E_MISSING) /* removed just now */
@@ -172,20 +192,31 @@ static void take_subject(struct loading *l, struct entry *entry, const struct en
 		say(l, err.text);
 }
 
+static void keep_response(struct entry *entry, const struct entry *before)
+{
+	entry->response = clinch_response_ref(before->response);
+	entry->until = before->until;
+	entry->hashes = before->hashes;
+}
+
 static void fill(struct loading *l, struct entry *entry)
 {
 	const struct entry *before = entry_before(l, entry);
 	bool same = before && !watch_stamp_differs(&before->stamp, &entry->stamp);
 
+	entry->hashes = ~0U; /* there may be an answer by any of them, some day */
 	take_subject(l, entry, before);
 	if (!entry->subject)
 		return;
-	if (same && before->response) {
-		entry->response = clinch_response_ref(before->response);
-		entry->until = before->until;
-	} else {
-		take_response(l, entry, same);
+	if (same && before->response && !before->is_older) {
+		keep_response(entry, before);
+		return;
 	}
+	take_response(l, entry, same);
+	/* A file that was damaged: the last good one goes on until its own end. */
+	entry->is_older = !entry->response && before && before->response && l->now < before->until;
+	if (entry->is_older)
+		keep_response(entry, before);
 }
 
 /* ---- the table ---- */
@@ -213,6 +244,8 @@ static bool index_entries(struct relay *relay)
 	for (size_t i = 0; i < relay->n; i++) {
 		const clinch_subject_t *subject = relay->entry[i].subject;
 		for (int j = 0; subject && j < SUBJECT_HASHES; j++) {
+			if (!(relay->entry[i].hashes & 1U << j))
+				continue;
 			size_t at = hash_of(subject->issuer->key_hash[j], subject->view.serial) & relay->mask;
 			while (relay->slot[at])
 				at = (at + 1) & relay->mask;
@@ -294,10 +327,12 @@ void relay_unref(struct relay *relay)
 /* Of the entries about this CertID (there is one, unless a CA gave out a serial twice): the next at or after *at. */
 static const struct entry *next_match(const struct relay *relay, const struct cert_id *id, size_t *at)
 {
+	unsigned hash = 1U << cert_id_hash(id->hash_oid);
+
 	while (relay->slot[*at]) {
 		const struct entry *entry = &relay->entry[relay->slot[*at] - 1];
 		*at = (*at + 1) & relay->mask;
-		if (cert_id_is_of(id, entry->subject))
+		if (entry->hashes & hash && cert_id_is_of(id, entry->subject))
 			return entry;
 	}
 	return NULL;

@@ -41,8 +41,8 @@ void relay_paths_done(struct relay_paths *paths);
 /*
  * A new snapshot. Of `before` (NULL: none) what has not changed is taken over unread: responses whose file in the store is
  * the same, certificates as long as no chain file is another one. A response that is gone from the store, or whose
- * certificate is gone from the chain files, is dropped. CLINCH_E_FILE when the store cannot be read; a chain file that
- * cannot is said and passed over.
+ * certificate is gone from the chain files, is dropped; one in whose place something stands that is not believed goes on.
+ * CLINCH_E_FILE when the store cannot be read; a chain file that cannot is said and passed over.
  */
 int relay_load(struct relay **out, const struct relay_files *files, const struct relay *before, int64_t now,
 	       const struct relay_hooks *hooks, struct clinch_error *err);
@@ -50,12 +50,14 @@ struct relay *relay_ref(struct relay *relay);
 void relay_unref(struct relay *relay);
 
 /*
- * The response to hand on for this CertID at `now`, good or revoked: a reference, for clinch_response_unref(). NULL: none,
- * or none that is fresh by the margin of the serving rule (the smaller of 5 minutes and a tenth of its life before its end).
+ * The response to hand on for this CertID at `now`, good or revoked: a reference, for clinch_response_unref(). It answers
+ * this very CertID, hash and all. NULL: none does, or none that is fresh by the margin of the serving rule (the smaller of
+ * 5 minutes and a tenth of its life before its end).
  */
 clinch_response_t *relay_find(const struct relay *relay, const struct cert_id *id, int64_t now);
 
-/* Does the store have a file for its certificate, of whatever age and worth? Then there may be a better one soon. */
+/* Does the store have a file for it, of whatever age and worth, that does not answer by another hash? Then there may be a
+ * better one soon. */
 bool relay_knows(const struct relay *relay, const struct cert_id *id);
 
 size_t relay_size(const struct relay *relay); /* responses that were believed when they were read, fresh now or not */

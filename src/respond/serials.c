@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "respond/serials.h"
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,6 +196,17 @@ bool serial_rows_agree(const struct serial_row *a, const struct serial_row *b)
 	       a->revoked_at == b->revoked_at;
 }
 
+bool serial_row_is_worse(const struct serial_row *a, const struct serial_row *b)
+{
+	bool a_is_held = a->reason == 6, b_is_held = b->reason == 6;
+
+	if (a->says != b->says)
+		return a->says == SOURCE_REVOKED;
+	if (a->says != SOURCE_REVOKED)
+		return a->not_after < b->not_after;
+	return a_is_held != b_is_held ? b_is_held : a->revoked_at < b->revoked_at;
+}
+
 /* ---- finding ---- */
 
 /* The slot where the key is, or where it would go. `bytes`: SERIAL_INLINE of them at least. */
@@ -240,42 +253,37 @@ static void trim(struct serials *serials)
 	serials->origin = NULL;
 }
 
-/* False: they contradict each other. */
-static bool settle(struct serials *serials, size_t first, size_t second, serials_judge *judge, void *user)
-{
-	switch (judge(serials, &serials->row[first], serials->origin[first], &serials->row[second], serials->origin[second],
-		      user)) {
-	case SERIALS_FIRST_STANDS:
-		return true;
-	case SERIALS_SECOND_STANDS:
-		serials->row[first] = serials->row[second];
-		serials->origin[first] = serials->origin[second];
-		return true;
-	default:
-		return false;
-	}
-}
-
-enum serials_sealed serials_seal(struct serials *serials, serials_judge *judge, void *user)
+bool serials_seal(struct serials *serials, serials_judge *judge, void *user)
 {
 	size_t kept = 0;
 
 	if (!make_slots(serials))
-		return SERIALS_NO_MEMORY;
+		return false;
 	for (size_t i = 0; i < serials->n; i++) {
 		const struct serial_row *row = &serials->row[i];
 		size_t slot = slot_of(serials, bytes_of(serials, row), row->len), first = serials->slot[slot];
-		if (first == 0) {
-			serials->row[kept] = *row;
-			serials->origin[kept] = serials->origin[i];
+		size_t place = first ? first - 1 : kept;
+		if (first && !judge(&serials->row[place], serials->origin[place], row, serials->origin[i], user))
+			continue;
+		serials->row[place] = *row;
+		serials->origin[place] = serials->origin[i];
+		if (!first)
 			serials->slot[slot] = (uint32_t)++kept;
-		} else if (!settle(serials, first - 1, i, judge, user)) {
-			return SERIALS_REFUSED;
-		}
 	}
 	serials->n = kept;
 	trim(serials);
-	return SERIALS_SEALED;
+	return true;
+}
+
+void serials_note(struct serials *serials, const char *format, ...)
+{
+	va_list arguments;
+
+	if (serials->n_odd++ > 0)
+		return;
+	va_start(arguments, format);
+	vsnprintf(serials->odd, sizeof(serials->odd), format, arguments);
+	va_end(arguments);
 }
 
 void serials_done(struct serials *serials)

@@ -37,6 +37,8 @@ struct serial_row {
 	int64_t not_after, revoked_at;
 };
 
+#define SERIALS_ODD_SIZE 300
+
 struct serials { /* zeroed: empty */
 	struct serial_row *row;
 	size_t n, size;
@@ -45,25 +47,28 @@ struct serials { /* zeroed: empty */
 	size_t aside_len, aside_size;
 	uint32_t *slot; /* row + 1; 0: empty */
 	size_t mask;
+	size_t n_odd;
+	char odd[SERIALS_ODD_SIZE];
 };
 
 /* `origin`: a number of the caller's (the line, the entry), for serials_judge. False: no memory, or 2^32 rows. */
 bool serials_add(struct serials *serials, const struct serial_key *key, const struct source_status *status, uint32_t origin);
 
-/* Two rows of one serial, in the order they were added: which of them stands? The other is forgotten. */
-enum serials_judgement { SERIALS_FIRST_STANDS, SERIALS_SECOND_STANDS, SERIALS_CLASH };
-typedef enum serials_judgement serials_judge(const struct serials *serials, const struct serial_row *first,
-					     uint32_t first_origin, const struct serial_row *second, uint32_t second_origin,
-					     void *user);
-enum serials_sealed { SERIALS_SEALED, SERIALS_REFUSED, SERIALS_NO_MEMORY };
-/* Finds those that are there twice, and makes it ready for reading. Nothing may be added afterwards. */
-enum serials_sealed serials_seal(struct serials *serials, serials_judge *judge, void *user);
+/* Two rows of one serial, in the order they were added. True: the second one stands; the other is forgotten. */
+typedef bool serials_judge(const struct serial_row *first, uint32_t first_origin, const struct serial_row *second,
+			   uint32_t second_origin, void *user);
+/* Finds those that are there twice, and makes it ready for reading. Nothing may be added afterwards. False: no memory. */
+bool serials_seal(struct serials *serials, serials_judge *judge, void *user);
+
+/* Something was odd, and taken at its worst: the first such sentence is kept, and how many there are. */
+__attribute__((format(printf, 2, 3))) void serials_note(struct serials *serials, const char *format, ...);
 
 const struct serial_row *serials_find(const struct serials *serials, const struct serial_key *key); /* NULL: none */
 void serials_key(const struct serials *serials, const struct serial_row *row, struct serial_key *out);
 void serials_done(struct serials *serials);
 
-/* Do they say the same? */
+/* Do they say the same? And if not, is `a` the worse: revoked, not only held, earlier, sooner at its end? */
 bool serial_rows_agree(const struct serial_row *a, const struct serial_row *b);
+bool serial_row_is_worse(const struct serial_row *a, const struct serial_row *b);
 
 #endif

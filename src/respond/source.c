@@ -5,6 +5,7 @@
 #include "respond/crl_files.h"
 #include "respond/index.h"
 #include "respond/issued.h"
+#include <stdio.h>
 #include <string.h>
 
 struct source {
@@ -72,17 +73,12 @@ static int take_times(struct source *source, const struct crl_files *crls, struc
 
 static int seal(struct source *source, const struct crl_files *crls, struct clinch_error *err)
 {
-	struct crl_clash clash = { crls, err };
+	struct crl_judging judging = { crls, &source->serials };
 
-	switch (serials_seal(&source->serials, crl_files_judge, &clash)) {
-	case SERIALS_SEALED:
-		return 0;
-	case SERIALS_REFUSED:
-		return CLINCH_E_FORMAT;
-	default:
-		return error_set(err, CLINCH_E_MEMORY, "%s: no memory for %zu serials", crls->part[0].name,
-				 source->serials.n);
-	}
+	return serials_seal(&source->serials, crl_files_judge, &judging)
+		       ? 0
+		       : error_set(err, CLINCH_E_MEMORY, "%s: no memory for %zu serials", crls->part[0].name,
+				   source->serials.n);
 }
 
 static void free_crls(struct crl_files *crls)
@@ -121,6 +117,14 @@ static int load_index(struct source *source, const struct source_files *files, s
 	return index_read(&source->serials, files->index, &source->updated, err);
 }
 
+static void finish_note(struct serials *serials)
+{
+	size_t len = strlen(serials->odd);
+
+	if (serials->n_odd > 1)
+		snprintf(serials->odd + len, sizeof(serials->odd) - len, " (and %zu more)", serials->n_odd - 1);
+}
+
 int source_load(struct source **out, const struct source_files *files, struct issuer *ca, int64_t now,
 		struct clinch_error *err)
 {
@@ -141,6 +145,7 @@ int source_load(struct source **out, const struct source_files *files, struct is
 		code = load_crls(source, files, ca, now, err);
 	if (code < 0)
 		return code;
+	finish_note(&source->serials);
 	for (size_t i = 0; i < source->serials.n; i++)
 		source->revoked += source->serials.row[i].says == SOURCE_REVOKED;
 	*out = TAKE(source);
@@ -202,6 +207,11 @@ size_t source_size(const struct source *source)
 size_t source_revoked(const struct source *source)
 {
 	return source->revoked;
+}
+
+const char *source_odd(const struct source *source)
+{
+	return source->serials.n_odd ? source->serials.odd : NULL;
 }
 
 size_t source_serial(const struct source *source, size_t i, uint8_t *out, size_t size)

@@ -47,6 +47,8 @@ int64_t source_until(const struct source *source);   /* its own end: the earlies
 int64_t source_updated(const struct source *source); /* the earliest thisUpdate of its CRLs, mtime of the index */
 size_t source_size(const struct source *source);     /* serials that it names */
 size_t source_revoked(const struct source *source);  /* how many of them are revoked */
+/* What was odd in the files, and taken at its worst: a sentence for a warning, borrowed. NULL: nothing. */
+const char *source_odd(const struct source *source);
 /* The i-th serial, in the snapshot's own order, for preparing answers ahead; content bytes of an INTEGER. 0: `size` is too
  * small, or there is no such serial. */
 size_t source_serial(const struct source *source, size_t i, uint8_t *out, size_t size);

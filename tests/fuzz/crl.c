@@ -28,13 +28,13 @@ static void must_be_found(const struct crl_files *files, const struct serials *s
 static void read_all(struct crl_files *files, struct blob bytes, const struct issuer *ca)
 {
 	struct clinch_error err = { .text = "" };
-	struct crl_clash clash = { files, &err };
 	struct serials serials = { 0 };
+	struct crl_judging judging = { files, &serials };
 	int rc = crl_files_parse(files, bytes.data, bytes.len, "file", ca, NOW, &err);
 
 	if (rc == 0)
 		rc = crl_files_add(files, &serials, &err);
-	if (rc == 0 && serials_seal(&serials, crl_files_judge, &clash) == SERIALS_SEALED)
+	if (rc == 0 && serials_seal(&serials, crl_files_judge, &judging))
 		must_be_found(files, &serials);
 	else
 		MUST(strncmp(err.text, "file", 4) == 0 && err.code < 0 && err.code != CLINCH_E_MEMORY);

@@ -190,20 +190,26 @@ static int drop_keys(void **state)
 
 /* ---- tests ---- */
 
-static void a_response_is_found_by_each_hash_that_a_cert_id_may_have(void **state)
+static void a_response_is_found_by_the_hash_of_its_cert_id_alone(void **state)
 {
 	static const gnutls_digest_algorithm_t hashes[] = { GNUTLS_DIG_SHA1, GNUTLS_DIG_SHA256, GNUTLS_DIG_SHA384,
 							    GNUTLS_DIG_SHA512 };
-	struct relay *relay;
 	(void)state;
 	put_chain("one.pem", leaf("0a"));
-	hold("0a", good("0a"));
-	relay = load(NULL);
-	assert_int_equal(relay_size(relay), 1);
-	for (size_t i = 0; i < ROWS(hashes); i++)
-		assert_int_equal(found_at(relay, id_of(cert_id(hashes[i], CA_NAME, KEY_CA, blob_hex("0a"))), NOW),
-				 CLINCH_GOOD);
-	relay_unref(relay);
+	for (size_t i = 0; i < ROWS(hashes); i++) {
+		struct entry_spec entry = good_entry();
+		entry.cert_id = cert_id(hashes[i], CA_NAME, KEY_CA, blob_hex("0a"));
+		struct response_spec spec = response_with(make_entry(&entry));
+		hold("0a", make_response(&spec));
+		struct relay *relay = load(NULL);
+		assert_int_equal(relay_size(relay), 1);
+		for (size_t j = 0; j < ROWS(hashes); j++) {
+			struct cert_id wanted = id_of(cert_id(hashes[j], CA_NAME, KEY_CA, blob_hex("0a")));
+			assert_int_equal(found_at(relay, wanted, NOW), i == j ? CLINCH_GOOD : CLINCH_MISSING);
+			assert_int_equal(relay_knows(relay, &wanted), i == j);
+		}
+		relay_unref(relay);
+	}
 }
 
 static void the_bytes_handed_on_are_those_that_were_held(void **state)
@@ -307,6 +313,29 @@ static void what_is_not_believed_is_said_once_and_not_handed_on(void **state)
 	check_str("said again", said, "");
 	assert_int_equal(found(relay, "0c"), CLINCH_GOOD);
 	relay_unref(again);
+	relay_unref(relay);
+}
+
+static void a_response_goes_on_when_its_file_is_damaged(void **state)
+{
+	struct relay *relay, *next;
+	(void)state;
+	put_chain("one.pem", leaf("0a"));
+	hold("0a", good("0a"));
+	relay = load(NULL);
+	hold("0a", blob_text("nonsense"));
+	next = load(relay);
+	relay_unref(relay);
+	check(said, strstr(said, "is not handed on: "));
+	assert_int_equal(found(next, "0a"), CLINCH_GOOD);
+	assert_int_equal(found_at(next, id("0a"), NOW + 3 * DAY - 300), CLINCH_MISSING);
+	relay = load_at(next, NOW + 3 * DAY - 300); /* its own end */
+	assert_int_equal(relay_size(relay), 0);
+	relay_unref(relay);
+	hold("0a", response("0a", status_revoked("20260601000000Z", 1), "20260615110000Z", THURSDAY));
+	relay = load(next);
+	assert_int_equal(found(relay, "0a"), CLINCH_REVOKED);
+	relay_unref(next);
 	relay_unref(relay);
 }
 
@@ -442,12 +471,13 @@ static void two_hundred_of_one_ca_are_told_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		F(a_response_is_found_by_each_hash_that_a_cert_id_may_have),
+		F(a_response_is_found_by_the_hash_of_its_cert_id_alone),
 		F(the_bytes_handed_on_are_those_that_were_held),
 		F(nothing_is_found_for_another_certificate),
 		F(it_stops_before_its_end),
 		F(a_revoked_one_is_handed_on_too),
 		F(what_is_not_believed_is_said_once_and_not_handed_on),
+		F(a_response_goes_on_when_its_file_is_damaged),
 		F(names_that_are_not_the_stores_are_left_alone),
 		F(what_comes_and_goes_is_seen_at_the_next_look),
 		F(an_issuer_is_taken_from_its_directory),

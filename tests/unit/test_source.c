@@ -282,6 +282,22 @@ static void an_index_is_as_old_as_its_file(void **state)
 	source_unref(source);
 }
 
+static void an_odd_reason_does_not_hide_a_revocation(void **state)
+{
+	struct crl_spec spec = crl_of(CAT(crl_entry_with("0a", crl_reason(8)), crl_entry_with("0b", crl_reason(7))));
+	struct source *source = crl_source(&spec, true);
+	(void)state;
+	assert_int_equal(ask(source, "0a").says, SOURCE_REVOKED);
+	assert_int_equal(ask(source, "0a").reason, -1);
+	assert_int_equal(ask(source, "0b").reason, -1);
+	check(source_odd(source),
+	      strstr(source_odd(source), "ca.crl: entry 1: removeFromCRL") && strstr(source_odd(source), "(and 1 more)"));
+	source_unref(source);
+	source = index_of("V\t270101000000Z\t\t0A\tunknown\t/CN=x\n");
+	assert_null(source_odd(source));
+	source_unref(source);
+}
+
 static void serials_are_counted_out_one_by_one(void **state)
 {
 	struct source *source = index_of("V\t270101000000Z\t\t80\tunknown\t/CN=x\nV\t270101000000Z\t\t00\tunknown\t/CN=x\n");
@@ -383,6 +399,7 @@ int main(void)
 		T(settings_that_leave_a_serial_unsaid_are_refused),
 		T(files_that_cannot_be_read_are_named),
 		T(an_index_is_as_old_as_its_file),
+		T(an_odd_reason_does_not_hide_a_revocation),
 		T(serials_are_counted_out_one_by_one),
 		T(a_revocation_is_not_taken_back),
 		T(an_older_crl_is_not_taken),

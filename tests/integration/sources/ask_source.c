@@ -128,6 +128,8 @@ int main(int argc, char **argv)
 		return fail(&err);
 	printf("loaded %zu %zu %" PRId64 " %" PRId64 "\n", source_size(source), source_revoked(source), source_until(source),
 	       source_updated(source));
+	if (source_odd(source))
+		fprintf(stderr, "%s\n", source_odd(source));
 	for (; *argv; argv++) {
 		if (strcmp(*argv, "measure") == 0) {
 			printf("measured load %.2f s, %.2f s of CPU, %.1f B a serial\n", seconds(CLOCK_MONOTONIC) - began,

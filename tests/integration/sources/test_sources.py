@@ -238,7 +238,9 @@ def an_index_that_is_being_written_is_refused():
     got = answers(ca.ask("index", ca.path("cut"), "--", content(serials[0])))
     expect_equal(got[content(serials[0])][0], "revoked", "a line behind that revokes it")
     ca.write("cut", revoked + text)
-    expect_in(f"cut: lines 1 and 2 contradict each other about serial {serials[0]}", refusal(ca.ask("index", ca.path("cut"))), "valid too")
+    done = ca.ask("index", ca.path("cut"), "--", content(serials[0]))
+    expect_equal(answers(done)[content(serials[0])][0], "revoked", "a line behind that takes it back")
+    expect_in(f"cut: lines 1 and 2 say different things of serial {serials[0]}: the worse counts", done.err, "what is said of it")
     ca.write("cut", text.replace("\n", "\r\n"))
     expect_equal(ca.ask("index", ca.path("cut")).rc, 0, "with ends of Windows")
 
@@ -251,8 +253,7 @@ def what_openssl_refuses_is_refused():
     good = ca.read("index.txt")
     ca.openssl("ocsp", "-issuer", "ca.pem", "-cert", f"certs/{serial}.pem", "-reqout", "req.der", "-no_nonce")
     fields = good.rstrip("\n").split("\t")
-    bad = {"an empty line": good + "\n", "five fields": "\t".join(fields[:5]) + "\n", "seven fields": good.rstrip("\n") + "\tx\n",
-           "a contradiction": good.replace("V", "R", 1).replace("\t\t", "\t260101000000Z\t", 1) + good}
+    bad = {"an empty line": good + "\n", "five fields": "\t".join(fields[:5]) + "\n", "seven fields": good.rstrip("\n") + "\tx\n"}
     for name, text in [("nothing wrong", good), *bad.items()]:
         ca.write("index.txt", text)
         theirs = run(["openssl", "ocsp", "-index", "index.txt", "-CA", "ca.pem", "-rsigner", "ca.pem", "-rkey", "ca.key", "-reqin",
