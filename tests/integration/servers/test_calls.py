@@ -7,6 +7,7 @@ import shutil
 from authority import Authority
 from fed import LONG_S, Scene, begin, wait_staple, wears
 from harness import build_path, case, expect, expect_equal, free_port, main, new_tempdir, run, skip, start, wait_for
+from pki import Pki
 from scene import NO_PROXY
 
 
@@ -30,7 +31,7 @@ def allowed_by(unit):
     allowed = set()
     with open(build_path("packaging", "systemd", unit)) as f:
         for value in re.findall(r"^SystemCallFilter=(.*)$", f.read(), re.M):
-            calls = set().union(*(calls_of(group) for group in value.lstrip("~").split()))
+            calls = set().union(*(calls_of(word) if word[0] == "@" else {word} for word in value.lstrip("~").split()))
             allowed = allowed - calls if value[0] == "~" else allowed | calls
     expect(len(allowed) > 100, f"{unit} allows something")
     return allowed
@@ -74,6 +75,32 @@ def those_of_serve_and_its_child():
         wait_for(lambda: wears(scene, port, []), 15, "the renewed certificate")
         serve.stop(15)
         expect_equal(outside(log, "clinch-serve.service"), [], "calls that the unit refuses")
+
+
+@case
+def those_of_respond():
+    needs_tools()
+    pki = Pki(new_tempdir())
+    leaf, delegate, issuer = pki.leaf("leaf"), pki.delegate(), pki.intermediate
+    where = new_tempdir()
+    log, ready, index = (os.path.join(where, name) for name in ("strace", "ready", "index.txt"))
+    shutil.copy(pki.index([leaf]), index)
+    respond = start(["strace", "-f", "-o", log, build_path("clinch"), "respond", "--listen", "127.0.0.1:0", "--ca", issuer.cert_file,
+                     "--signer", delegate.cert_file, "--key", delegate.key_file, "--index", index, "--prepare", "both", "--metrics",
+                     f"127.0.0.1:{free_port()}", "--ready-file", ready, "--allow-root"], ready=f"path:{ready}", seconds=30)
+    with open(ready) as f:
+        url = f"http://{f.read().strip()}/"
+
+    def says(word):
+        return word in run(["openssl", "ocsp", "-issuer", issuer.cert_file, "-cert", leaf.cert_file, "-url", url, "-CAfile",
+                            pki.root.cert_file, "-partial_chain", "-trust_other", "-VAfile", delegate.cert_file]).out
+
+    wait_for(lambda: says("good"), 15, "a good answer")
+    shutil.copy(pki.index([leaf], [leaf], "revoked.txt"), index + ".new")
+    os.rename(index + ".new", index)
+    wait_for(lambda: says("revoked"), 15, "the revocation")
+    respond.stop(15)
+    expect_equal(outside(log, "clinch-respond.service"), [], "calls that the unit refuses")
 
 
 main()

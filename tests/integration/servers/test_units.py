@@ -9,7 +9,7 @@ from authority import Authority
 from fed import Scene
 from harness import build_path, case, expect, expect_equal, expect_in, expect_not_in, main, new_tempdir, run, skip, source_path
 
-BUILT = ("clinch-keep.service", "clinch-serve.service")
+BUILT = ("clinch-keep.service", "clinch-serve.service", "clinch-respond.service")
 WRITTEN = ("clinch-reload@.path", "clinch-reload@.service")
 
 
@@ -53,7 +53,9 @@ def the_command_of_each_unit_is_one_that_the_daemon_takes():
         scene = Scene(ca, lambda s: [f'{{ der: "{s.out}/x.der" }}'])
         with open(scene.keep.conf, "a") as f:
             f.write(f'serve: {{ listen: [ "127.0.0.1:0" ], backend: "127.0.0.1:1", certificates: [ {{ chain: {scene.chain}, '
-                    f"key: {scene.key} }} ] }}\n")
+                    f"key: {scene.key} }} ] }}\n"
+                    f'respond: {{ listen: [ "127.0.0.1:0" ], relay: true }}\n')
+        os.makedirs(scene.keep.store, exist_ok=True)
         for name in BUILT:
             words = re.search(r"^ExecStart=(.*)$", text_of(name), re.M).group(1).split()
             argv = [build_path("clinch")] + [scene.keep.conf if w == "/etc/clinch/clinch.yaml" else w for w in words[1:]]
