@@ -118,6 +118,12 @@ static void tell_loaded(const struct respond_hooks *hooks, const struct snapshot
 						    .n = (int64_t)source_size(ca->source) });
 }
 
+static void tell_odd(const struct respond_hooks *hooks, const struct snapshot_ca *ca)
+{
+	if (source_odd(ca->source))
+		respond_say(hooks, RESPOND_NOTICE, RESPOND_WARNING, ca->authority->name, source_odd(ca->source));
+}
+
 static bool is_same_ca(const struct authority *a, const struct authority *b)
 {
 	return memcmp(a->issuer->fingerprint, b->issuer->fingerprint, FINGERPRINT_LEN) == 0;
@@ -195,6 +201,7 @@ int loading_all(struct snapshot **out, const struct respond_conf *conf, const st
 			continue;
 		complete(ca, &conf->authority[i]);
 		tell_loaded(hooks, ca, before ? "all of it, anew" : "");
+		tell_odd(hooks, ca);
 	}
 	if (code == 0)
 		code = load_relay(&parts.relay, conf, before ? before->relay : NULL, hooks, now, err);
@@ -250,6 +257,8 @@ static int reload_item(struct parts *parts, const struct respond_conf *conf, uns
 		return code;
 	complete(ca, &conf->authority[place]);
 	tell_loaded(hooks, ca, is_source ? "its source" : "its signers");
+	if (is_source)
+		tell_odd(hooks, ca);
 	return 0;
 }
 
