@@ -88,6 +88,17 @@ __attribute__((visibility("default"))) int fsync(int fd)
 	return real(fd);
 }
 
+/* Many at a time. */
+__attribute__((visibility("default"))) int syncfs(int fd)
+{
+	int (*real)(int);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "syncfs");
+	if (is_due("sync"))
+		raise(SIGKILL);
+	return real(fd);
+}
+
 __attribute__((visibility("default"))) int renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
 	int (*real)(int, const char *, int, const char *);
