@@ -305,6 +305,39 @@ static void crls(void)
 	gnutls_free(pem.data);
 }
 
+/* As the body of a POST, and as the path of a GET with each odd character escaped or not. */
+static void asked(struct blob request)
+{
+	gnutls_datum_t datum = blob_datum(request), text;
+	char escaped[4096];
+	size_t n = 0;
+
+	put("responder", form(1, request));
+	MUST(gnutls_base64_encode2(&datum, &text) == 0);
+	put("responder", form(0, CAT(blob_text("/"), blob_of(text.data, text.size))));
+	for (unsigned i = 0; i < text.size && n + 4 < sizeof(escaped); i++)
+		n += (size_t)snprintf(escaped + n, sizeof(escaped) - n, strchr("+/=", text.data[i]) ? "%%%02X" : "%c",
+				      text.data[i]);
+	put("responder", form(0, CAT(blob_text("//ocsp/"), blob_of(escaped, n))));
+	gnutls_free(text.data);
+}
+
+static void responder_requests(void)
+{
+	static const char *const serials[] = { LEAF_SERIAL, "02", "04", "05", "00ff", "80" };
+	static const gnutls_digest_algorithm_t hashes[] = { GNUTLS_DIG_SHA256, GNUTLS_DIG_SHA384, GNUTLS_DIG_SHA512 };
+	struct blob one = SEQ(good_entry().cert_id);
+	struct blob nonce = extension(X_NONCE, -1, OCTETS(blob_fill(7, 16)));
+
+	for (size_t i = 0; i < sizeof(serials) / sizeof(*serials); i++)
+		asked(SEQ(SEQ(SEQ(SEQ(cert_id(GNUTLS_DIG_SHA1, CA_NAME, KEY_CA, blob_hex(serials[i])))))));
+	for (size_t i = 0; i < sizeof(hashes) / sizeof(*hashes); i++)
+		asked(SEQ(SEQ(SEQ(SEQ(cert_id(hashes[i], CA_NAME, KEY_CA, blob_hex(LEAF_SERIAL)))))));
+	asked(SEQ(SEQ(SEQ(one, one, one), tlv(0xa2, SEQ(nonce, extension(X_MADE_UP, -1, null_value()))))));
+	asked(SEQ(SEQ(tlv(0xa1, tlv(0xa4, common_name("me"))), SEQ(one)),
+		  tlv(0xa0, SEQ(SEQ(oid("2b6570")), bits(blob_hex("00"))))));
+}
+
 int main(int argc, char **argv)
 {
 	MUST(argc == 2);
@@ -314,6 +347,7 @@ int main(int argc, char **argv)
 	wrong_ones();
 	certificates();
 	requests();
+	responder_requests();
 	urls();
 	replies();
 	balancers();
