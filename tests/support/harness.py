@@ -32,6 +32,7 @@ LOG_LINES = 60  # of each process's log in a failure's diagnostics
 
 _cases = []
 _running = []  # started and not stopped, in order
+_lasting = []  # likewise, and not of one case: keep_running()
 _logs = []  # (title, path) of what the current case started
 _runs = []  # the last few commands it ran, as Results
 _tempdirs = []
@@ -111,7 +112,7 @@ def _diagnose(text):
 def _dump_logs():
     for result in _runs:
         _diagnose_end("--- ran", str(result))
-    for title, path in _logs:
+    for title, path in _logs + [(shlex.join(p.argv), p.log) for p in _lasting]:
         try:
             with open(path, errors="replace") as f:
                 text = f.read()
@@ -300,6 +301,14 @@ def start(argv, ready=None, seconds=15, env=None, cwd=None, stdin=subprocess.DEV
     return process
 
 
+def keep_running(process):
+    """The process goes on when its case ends, until the program does. Its log is among the diagnostics of each failure."""
+    _running.remove(process)
+    _lasting.append(process)
+    if (shlex.join(process.argv), process.log) in _logs:
+        _logs.remove((shlex.join(process.argv), process.log))
+
+
 def _readiness(ready):
     if callable(ready):
         return ready
@@ -376,5 +385,7 @@ def build_path(*parts):
 @atexit.register
 def _clean():
     _stop_all()
+    for process in _lasting:
+        process.stop()
     for path in _tempdirs:
         shutil.rmtree(path, ignore_errors=True)

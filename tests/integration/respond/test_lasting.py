@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Faults and reloads under load: who asks has right answers all the while, and memory and descriptors stay flat. For seconds in
+`make check`, for minutes in `make soak`."""
+import os
+import time
+
+import ask
+from abusing import Flood, Other, Rude, expect_well
+from harness import case, expect, expect_equal, main, new_tempdir, wait_for
+from issuer import Ca, Index, write
+from respond import SANITIZED, SOAK, Respond, authority, configuration
+from talk import post
+
+SECONDS = 300 if SOAK else 5
+GOOD, REVOKED = 0x1001, 0x1002
+ca, dir_ = Ca(new_tempdir(), "ours"), new_tempdir()
+delegate, spare = ca.delegate(), ca.delegate("spare")
+index = Index(os.path.join(dir_, "index.txt")).add("V", GOOD).add("R", REVOKED).save()
+conf = configuration(authority(ca, delegate, index=index.path), path=os.path.join(dir_, "clinch.yaml"),
+                     more="limits: { request: 2s, idle: 2s }")
+
+
+def content(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+RIGHT = {path: content(path) for path in (conf, delegate.cert_file, delegate.key_file)}
+WRONG = {conf: b"respond: nonsense\n", delegate.cert_file: spare.pem, delegate.key_file: b"nonsense"}
+
+
+def disturb(one, number):
+    """Each file becomes wrong and right again; the index grows by a revocation."""
+    good = index.bytes()
+    for path, wrong, right in [(index.path, good[:-20], good), (index.path, b"", good)] + [(p, WRONG[p], RIGHT[p]) for p in WRONG]:
+        for data in (wrong, right):
+            write(path, data)
+            one.hup()
+            time.sleep(0.01)
+    index.add("R", 0x100000 + number).save()
+
+
+@case
+def faults_and_reloads_leave_nothing_behind():
+    plain = ask.request(ask.cert_id(ca, GOOD))
+    nonces = [ask.request(ask.cert_id(ca, GOOD), extensions=[ask.nonce(bytes([i]) * 16)]) for i in range(20)]
+    memory, number = [], 0
+    with Respond(conf) as one:
+        descriptors = one.descriptors()
+        with Other(one.address, plain, "good") as other, Flood(one.address, nonces, at_once=2) as flood, Rude(one.address, post(plain)) as rude:
+            begun = time.monotonic()
+            while time.monotonic() < begun + SECONDS:
+                disturb(one, number)
+                number += 1
+                memory.append((time.monotonic() - begun, one.resident()))
+        for serial, wanted in ((GOOD, "good"), (REVOKED, "revoked"), (0x100000 + number - 1, "revoked")):
+            one.wait_status(ask.request(ask.cert_id(ca, serial)), wanted)
+        expect(one.events("reload-failed") or one.events("refused"), "no fault was noticed: they were none")
+        wait_for(lambda: one.descriptors() <= descriptors, 10, f"{descriptors} descriptors; there are {one.descriptors()}")
+    expect_well(other, flood, rude)
+    expect_equal(set(flood.outcomes) - {"successful", "tryLater"}, set(), "other outcomes of nonces")
+    early = max(bytes_ for at, bytes_ in memory if SECONDS / 3 <= at < SECONDS / 2)
+    late = max(bytes_ for at, bytes_ in memory if at >= SECONDS * 0.75)
+    print(f"# {number} rounds, {len(other.times_s)} answers; {early >> 10} KiB, then {late >> 10} KiB", flush=True)
+    if SOAK and not SANITIZED:
+        expect(late <= early * 1.1 + (1 << 20), f"its memory grows: {early}, {late}")
+
+
+main()
