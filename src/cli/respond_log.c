@@ -8,6 +8,7 @@ static const char *number_name(enum respond_event_kind kind)
 {
 	return kind == RESPOND_LOADED     ? "serials"
 	       : kind == RESPOND_READY    ? "authorities"
+	       : kind == RESPOND_RELAYS   ? "responses"
 	       : kind == RESPOND_PREPARED ? "answers"
 	       : kind == RESPOND_SHEDDING ? "requests"
 					  : "connections";

@@ -181,8 +181,13 @@ static int load_relay(struct relay **out, const struct respond_conf *conf, const
 		      const struct respond_hooks *hooks, int64_t now, struct clinch_error *err)
 {
 	struct relay_hooks told = { on_relay_told, (void *)(uintptr_t)hooks };
+	int code = conf->relay.n_chains ? relay_load(out, &conf->relay, before, now, &told, err) : 0;
 
-	return conf->relay.n_chains ? relay_load(out, &conf->relay, before, now, &told, err) : 0;
+	if (code == 0 && *out)
+		respond_tell(hooks, (struct respond_event){ .kind = RESPOND_RELAYS,
+							    .level = before ? RESPOND_DEBUG : RESPOND_INFO,
+							    .n = (int64_t)relay_size(*out) });
+	return code;
 }
 
 int loading_all(struct snapshot **out, const struct respond_conf *conf, const struct snapshot *before,

@@ -50,6 +50,7 @@ enum respond_event_kind {
 	RESPOND_LISTENING,     /* text: the bound address */
 	RESPOND_READY,         /* n: CAs */
 	RESPOND_LOADED,        /* a source or signers, first or changed; n: serials it names */
+	RESPOND_RELAYS,        /* the store was read; n: responses that are handed on */
 	RESPOND_REFUSED,       /* ... that were refused: what was there goes on */
 	RESPOND_SOURCE_OVER,   /* a source's own end has come: tryLater from here on */
 	RESPOND_SOURCE_BACK,   /* ... and it was renewed */

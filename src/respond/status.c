@@ -180,11 +180,11 @@ static json_t *ca_json(const struct snapshot_ca *ca, int64_t now)
 	int64_t until = authority_signs_until(ca->authority, now);
 	json_t *name = json_string(ca->authority->name);
 
-	return json_pack("{so sI so so so sb}", "name", name ? name : json_string("?"), "serials",
-			 (json_int_t)source_size(ca->source), "source_updated", time_json(source_updated(ca->source)),
-			 "source_until", time_json(source_until(ca->source)), "signs_until",
-			 until > now ? time_json(until) : json_null(), "answers",
-			 until > now && source_until(ca->source) > now);
+	return json_pack("{so sI sI so so so sb}", "name", name ? name : json_string("?"), "serials",
+			 (json_int_t)source_size(ca->source), "revoked", (json_int_t)source_revoked(ca->source),
+			 "source_updated", time_json(source_updated(ca->source)), "source_until",
+			 time_json(source_until(ca->source)), "signs_until", until > now ? time_json(until) : json_null(),
+			 "answers", until > now && source_until(ca->source) > now);
 }
 
 static json_t *cas_json(const struct snapshot *snapshot, int64_t now)

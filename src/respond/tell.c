@@ -7,6 +7,7 @@ const char *respond_event_name(enum respond_event_kind kind)
 		[RESPOND_LISTENING] = "listening",
 		[RESPOND_READY] = "ready",
 		[RESPOND_LOADED] = "loaded",
+		[RESPOND_RELAYS] = "relays",
 		[RESPOND_REFUSED] = "refused",
 		[RESPOND_SOURCE_OVER] = "source-over",
 		[RESPOND_SOURCE_BACK] = "source-back",
