@@ -16,7 +16,7 @@ struct source {
 	int64_t until, updated;
 	size_t revoked;
 	size_t n_crls;
-	int64_t *this_update; /* of each CRL, in the order of the files */
+	int64_t *this_update; /* of each CRL, in the order of the files; NULL: an index */
 };
 
 /* ---- loading ---- */
@@ -263,6 +263,15 @@ static int check_order(const struct source *before, const struct source *after, 
 	return 0;
 }
 
+/* One that is being written anew is empty at first: what it named was issued all the same. */
+static int check_not_emptied(const struct source *before, const struct source *after, struct clinch_error *err)
+{
+	if (after->this_update || after->serials.n || before->this_update || !before->serials.n)
+		return 0;
+	return error_set(err, CLINCH_E_ARGUMENT, "%s: is empty, and named %zu serials before; it is not taken", after->name,
+			 before->serials.n);
+}
+
 int source_succeeds(const struct source *before, const struct source *after, const char *const *accepted, size_t n_accepted,
 		    int64_t now, struct clinch_error *err)
 {
@@ -282,10 +291,9 @@ int source_succeeds(const struct source *before, const struct source *after, con
 			first = key;
 	}
 	if (lost == 0)
-		return code;
-	return error_set(
-		err, CLINCH_E_ARGUMENT,
-		"serial %s%s: revoked before, and not any more; it is not taken. If this is meant, say so for each: "
-		"--accept-unrevoked %s",
-		serial_text(text, &first), lost > 1 ? " and others" : "", text);
+		return code < 0 ? code : check_not_emptied(before, after, err);
+	return error_set(err, CLINCH_E_ARGUMENT,
+			 "%s: serial %s%s: revoked before, and not any more; it is not taken. If this is meant, say so for "
+			 "each (--accept-unrevoked %s, accept_unrevoked:)",
+			 after->name, serial_text(text, &first), lost > 1 ? " and others" : "", text);
 }

@@ -54,10 +54,10 @@ const char *source_odd(const struct source *source);
 size_t source_serial(const struct source *source, size_t i, uint8_t *out, size_t size);
 
 /*
- * May `after` take the place of `before`, of the same files? Not when it is an older CRL, and not when a serial that
- * `before` says is revoked (certificateHold, and certificates that have ended at `now`, excepted) is not so any more; those
- * in `accepted`, hexadecimal as in the list of issued ones, are let in. CLINCH_E_ARGUMENT: the sentence names the file, and
- * the first such serial.
+ * May `after` take the place of `before`, of the same files? Not when it is an older CRL or an empty index, and not when a
+ * serial that `before` says is revoked (certificateHold, and certificates that have ended at `now`, excepted) is not so any
+ * more; those in `accepted`, hexadecimal as in the list of issued ones, are let in. CLINCH_E_ARGUMENT: the sentence names
+ * the file, and the first such serial.
  */
 int source_succeeds(const struct source *before, const struct source *after, const char *const *accepted, size_t n_accepted,
 		    int64_t now, struct clinch_error *err);

@@ -332,17 +332,20 @@ static void a_revocation_is_not_taken_back(void **state)
 		{ "one more", V("0A"), R("0A", ""), NULL, 0, NULL },
 		{ "another reason", R("0A", ",superseded"), R("0A", ",keyCompromise"), NULL, 0, NULL },
 		{ "valid again", R("0A", "") V("0B"), V("0A") V("0B"), NULL, 0,
-		  "serial 0A: revoked before, and not any more" },
+		  "index.txt: serial 0A: revoked before, and not any more" },
 		{ "gone", R("0A", ""), V("0B"), NULL, 0, "--accept-unrevoked 0A" },
-		{ "an empty index", R("0A", "") R("0B", ""), "", NULL, 0, "serial 0A and others: revoked before" },
+		{ "two gone", R("0A", "") R("0B", ""), V("0C"), NULL, 0, "serial 0A and others: revoked before" },
+		{ "an empty index", V("0A") V("0B"), "", NULL, 0, "index.txt: is empty, and named 2 serials before" },
+		{ "empty as it was", "", "", NULL, 0, NULL },
+		{ "no longer empty", "", V("0A"), NULL, 0, NULL },
 		{ "no longer held", R("0A", ",certificateHold"), V("0A"), NULL, 0, NULL },
-		{ "no longer held, and gone", R("0A", ",holdInstruction,x"), "", NULL, 0, NULL },
+		{ "no longer held, and gone", R("0A", ",holdInstruction,x"), V("0B"), NULL, 0, NULL },
 		{ "from held to lost", R("0A", ",certificateHold"), R("0A", ",keyCompromise"), NULL, 0, NULL },
 		{ "accepted", R("0A", ""), V("0A"), one, 1, NULL },
-		{ "both accepted", R("0A", "") R("0B", ""), "", two, 2, NULL },
-		{ "one accepted", R("0A", "") R("0B", ""), "", one, 1, "serial 0B: revoked before" },
-		{ "ended, and gone", ENDED("0A"), "", NULL, 0, NULL },
-		{ "a valid one is gone", V("0A"), "", NULL, 0, NULL },
+		{ "both accepted", R("0A", "") R("0B", ""), V("0C"), two, 2, NULL },
+		{ "one accepted", R("0A", "") R("0B", ""), V("0C"), one, 1, "serial 0B: revoked before" },
+		{ "ended, and gone", ENDED("0A"), V("0B"), NULL, 0, NULL },
+		{ "a valid one is gone", V("0A"), V("0B"), NULL, 0, NULL },
 	};
 	(void)state;
 	for (size_t i = 0; i < ROWS(rows); i++) {
@@ -367,7 +370,8 @@ static void an_older_crl_is_not_taken(void **state)
 	assert_int_equal(source_succeeds(older, held, NULL, 0, NOW, &err), 0);
 	assert_int_equal(source_succeeds(held, older, NULL, 0, NOW, &err), CLINCH_E_ARGUMENT);
 	check(err.text,
-	      strstr(err.text, "the CRL of 2026-06-14T11:59:59Z is older than the one in use, of 2026-06-14T12:00:00Z"));
+	      strstr(err.text,
+		     "ca.crl: the CRL of 2026-06-14T11:59:59Z is older than the one in use, of 2026-06-14T12:00:00Z"));
 	source_unref(held);
 	source_unref(same);
 	source_unref(older);
