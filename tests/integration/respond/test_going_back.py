@@ -171,6 +171,17 @@ def a_CRL_that_is_stale_is_answered_with_tryLater_until_another_comes():
 
 
 @case
+def a_CRL_that_is_stale_already_at_start_is_answered_with_tryLater():
+    path = os.path.join(new_tempdir(), "ca.crl")
+    write_crl(path, {REVOKED: None}, this=-7200, next_=-3600)
+    with crl_responder(path) as one:
+        expect_equal([one.status(request(s)) for s in (GOOD, REVOKED)], ["tryLater", "tryLater"], "status")
+        wait_for(lambda: one.events(level="error") or [e for e in one.events(level="warning") if "ca" in e], 5, "a loud line about it")
+        write_crl(path, {REVOKED: None}, number=2)
+        one.wait_status(request(GOOD), "good")
+
+
+@case
 def a_signer_that_ends_takes_over_to_the_next():
     """Several signers: the first that is valid signs. Nobody sees a failure."""
     brief = ca.delegate("brief", seconds=int(time.time()) - ca.now + 5)

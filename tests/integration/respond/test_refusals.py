@@ -4,7 +4,7 @@ import os
 
 import ask
 from cryptography.hazmat.primitives import serialization
-from harness import add_case, case, expect, expect_equal, expect_in, expect_match, main, new_tempdir, wait_for
+from harness import add_case, case, expect, expect_equal, expect_in, expect_match, main, new_tempdir, skip, wait_for
 from issuer import DAY_S, Ca, Index, write
 from respond import Respond, authority, configuration, refused
 
@@ -71,6 +71,7 @@ SOURCES = [
     ("a CRL with a signature that is none", {"crl": [path("forged.crl", bytes(forged))], "crl_means": "good"}, "forged.crl.*signature"),
     ("a CRL by another key of the same name", {"crl": [path("named.crl", Ca(new_tempdir(), "x", name="ours CA").crl())],
                                                "crl_means": "good"}, "named.crl"),
+    ("a CRL from the future", {"crl": [path("future.crl", ca.crl(this=7200))], "crl_means": "good"}, "future.crl.*thisUpdate"),
     ("a CRL that is cut", {"crl": [path("cut.crl", ca.crl(pem=False)[:-10])], "crl_means": "good"}, "cut.crl"),
     ("a CRL alone", {"crl": [crl]}, "crl_means|issued"),
     ("a CRL whose list of issued serials is not there", {"crl": [crl], "issued": os.path.join(where, "nobody.txt")}, "nobody.txt", 1),
@@ -97,6 +98,22 @@ def does_not_start_with_a_CA_that_is_not_one():
     expect_match("CA|leaf.pem", refused(configuration(authority(leaf, index=index.path))), "what it says")
     lost = Signer(os.path.join(where, "lost.pem"), delegate.key_file)
     expect_match("lost.pem", refused(configuration(authority(lost, delegate, index=index.path)), status=1), "what it says")
+
+
+@case
+def does_not_start_with_an_index_that_it_may_not_read():
+    if os.geteuid() == 0:
+        skip("root may read everything")
+    secret = index_file("secret.txt")
+    os.chmod(secret.path, 0)
+    said = refused(configuration(authority(ca, delegate, index=secret.path)), status=1)
+    expect_match("secret.txt.*Permission denied", said, "what it says")
+
+
+@case
+def does_not_start_with_a_CA_twice():
+    twice = authority(ca, delegate, index=index.path)
+    expect_match("ours CA.*twice", refused(configuration(twice, twice)), "what it says")
 
 
 @case

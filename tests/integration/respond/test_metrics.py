@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a responder tells of itself: numbers that agree with what was asked, health, and a log that says what changed."""
+import os
+import re
+import shutil
+
+import ask
+from harness import case, expect, expect_equal, expect_in, free_port, main, new_tempdir, run, wait_for
+from issuer import DAY_S, Ca, Index
+from respond import Respond, authority, configuration
+from talk import exchange, get, post
+
+GOOD, REVOKED, NEVER = 0x1001, 0x1002, 0x7001
+
+
+class Scene:
+    def __init__(self):
+        self.ca = Ca(new_tempdir(), "ours")
+        self.delegate = self.ca.delegate()
+        self.index = Index(os.path.join(self.ca.dir, "index.txt")).add("V", GOOD).add("R", REVOKED).save()
+        self.place = ("127.0.0.1", free_port())
+        entry = authority(self.ca, self.delegate, index=self.index.path)
+        self.one = Respond(configuration(entry, more=f"metrics_listen: 127.0.0.1:{self.place[1]}"))
+
+    def __enter__(self):
+        self.one.__enter__()
+        return self
+
+    def __exit__(self, *what):
+        self.one.__exit__(*what)
+
+    def page(self, path, status=200):
+        answer = exchange(self.place, get(path, "Connection: close"))
+        expect_equal(answer.status, status, f"status of {path}\n{answer}")
+        return answer.body.decode()
+
+    def value(self, name):
+        """Of a metric with its labels, as Prometheus writes them; None: it is not there."""
+        found = re.search(rf"^{re.escape(name)} (\S+)$", self.page("/metrics"), re.M)
+        return float(found.group(1)) if found else None
+
+    def count(self, answer):
+        return self.value(f'clinch_responses_total{{answer="{answer}"}}')
+
+    def request(self, serial, **more):
+        return ask.request(ask.cert_id(self.ca, serial), **more)
+
+
+@case
+def each_answer_is_counted_by_what_it_was():
+    with Scene() as scene:
+        several = ask.request(ask.cert_id(scene.ca, GOOD), ask.cert_id(scene.ca, REVOKED))
+        tag = exchange(scene.one.address, get(ask.path_escaped(scene.request(GOOD)))).field("etag")
+        asked = {"good": [post(scene.request(GOOD)), get(ask.path_escaped(scene.request(GOOD))), post(scene.request(GOOD, extensions=[ask.nonce(8)]))],
+                 "revoked": [post(scene.request(REVOKED))], "unauthorized": [post(scene.request(NEVER))] * 3,
+                 "malformed_request": [post(b"x"), post(b"")], "several": [post(several)],
+                 "not_modified": [get(ask.path_escaped(scene.request(GOOD)), f"If-None-Match: {tag}")], "health": [get("/")],
+                 "http_error": [get("/MEow!")]}
+        before = {answer: scene.count(answer) for answer in asked}
+        for messages in asked.values():
+            for data in messages:
+                exchange(scene.one.address, data)
+        after = {answer: scene.count(answer) for answer in asked}
+        expect_equal({a: after[a] - before[a] for a in asked}, {a: len(messages) for a, messages in asked.items()}, "counted")
+
+
+@case
+def the_page_is_one_that_Prometheus_reads():
+    with Scene() as scene:
+        exchange(scene.one.address, post(scene.request(GOOD)))
+        page = scene.page("/metrics")
+        for name in ("clinch_source_age_seconds", "clinch_sign_queue", "clinch_connections", "clinch_build_info"):
+            expect_in(f"\n# TYPE {name} ", "\n" + page, "metrics")
+        if shutil.which("promtool"):
+            done = run(["promtool", "check", "metrics"], input=page)
+            expect_equal((done.rc, done.out), (0, ""), f"promtool\n{done}")
+        end = re.search(r"^clinch_signer_end_timestamp_seconds\{[^}]*\} (\S+)$", page, re.M)
+        expect_equal(float(end.group(1)), scene.delegate.until, "end of the signer")
+        age = re.search(r"^clinch_source_age_seconds\{[^}]*\} (\S+)$", page, re.M)
+        expect(0 <= float(age.group(1)) < DAY_S, f"age of the source: {age.group(0)}")
+
+
+@case
+def health_and_status_are_there():
+    with Scene() as scene:
+        scene.page("/livez")
+        scene.page("/readyz")
+        expect_in("ours CA", scene.page("/status.json"), "status")
+        scene.page("/nothing", 404)
+
+
+@case
+def the_log_says_what_changed_and_not_what_was_asked():
+    with Scene() as scene:
+        wait_for(lambda: scene.one.events("ready"), 5, "ready")
+        lines = scene.one.mark()
+        for _ in range(200):
+            exchange(scene.one.address, post(scene.request(GOOD)))
+            exchange(scene.one.address, post(b"x"))
+            exchange(scene.one.address, get("/MEow!"))
+        expect(scene.one.mark() - lines < 10, f"{scene.one.mark() - lines} lines about 600 requests")
+        scene.index.set("R", GOOD).save()
+        scene.one.wait_said("loaded", "ours CA", since=lines)
+        with open(scene.delegate.key_file, encoding="ascii") as f:
+            key = f.read().split("\n")[1]
+        expect(key not in scene.one.process.log_text(), "the key is in the log")
+
+
+main()
