@@ -10,9 +10,13 @@ const char page_style[] =
 	"h1{font-size:1.3rem;margin:0 0 .2rem}p{margin:.2rem 0 1rem}"
 	"table{border-collapse:collapse;width:100%}"
 	"th,td{text-align:left;vertical-align:top;padding:.35rem .8rem .35rem 0;border-top:1px solid color-mix(in srgb,currentColor 18%,transparent)}"
-	"th{font-size:.8rem;font-weight:600;opacity:.7}td{overflow-wrap:anywhere}"
+	"th,td{white-space:nowrap}th{font-size:.8rem;font-weight:600;opacity:.7}"
+	"td:nth-child(2),td:nth-child(5){white-space:normal;overflow-wrap:anywhere}th:nth-child(2){width:33%}"
 	"small{display:block;opacity:.7;font-size:.85em}"
 	"meter{width:9rem;height:1rem;vertical-align:-.15rem}"
+	"@media(max-width:52rem){table,tbody,tr,td{display:block}thead{display:none}td{border:0;padding:0}"
+	"tr{border-top:1px solid color-mix(in srgb,currentColor 18%,transparent);padding:.5rem 0}"
+	"td:nth-child(3)::before{content:'next try '}td:nth-child(4)::before{content:'life '}}"
 	".bad{color:light-dark(#b00020,#ff8a80);font-weight:600}.doubtful{color:light-dark(#8a5a00,#ffcc66);font-weight:600}"
 	".fine{color:light-dark(#0b6b2e,#7ddc9a)}";
 
