@@ -34,12 +34,12 @@ def quoted(text):
     return json.dumps(str(text))
 
 
-def configuration(*authorities, more="", top="", path=None, listen="127.0.0.1:0"):
+def configuration(*authorities, more="", top="", path=None, listen=("127.0.0.1:0",)):
     """The path of a file: the respond section with these authorities, and lines for it (`more`) and for the top."""
     path = path or os.path.join(new_tempdir(), "clinch.yaml")
     entries = "".join(f"    - {entry}\n" for entry in authorities)
     with open(path + ".new", "w", encoding="utf-8") as f:
-        f.write(f"log: {{ format: json, level: debug }}\n{top}respond:\n  listen: [ {quoted(listen)} ]\n"
+        f.write(f"log: {{ format: json, level: debug }}\n{top}respond:\n  listen: [ {', '.join(quoted(a) for a in listen)} ]\n"
                 + "".join(f"  {line}\n" for line in more.splitlines()) + (f"  authorities:\n{entries}" if authorities else ""))
     os.replace(path + ".new", path)
     return path
