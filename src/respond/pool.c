@@ -280,6 +280,16 @@ bool pool_submit(struct pool *pool, enum pool_queue queue, struct pool_job *job)
 	return taken;
 }
 
+bool pool_is_full(struct pool *pool, enum pool_queue queue)
+{
+	pthread_mutex_lock(&pool->lock);
+	bool full = pool->queue[queue].n >= pool->queue[queue].limit;
+	if (full)
+		pool->counts.refused[queue]++;
+	pthread_mutex_unlock(&pool->lock);
+	return full;
+}
+
 void pool_wake(struct pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);

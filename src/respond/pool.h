@@ -65,6 +65,8 @@ struct pool_counts {
 int pool_new(struct pool **out, const struct pool_options *options, struct clinch_error *err);
 /* False: the queue is full (or the pool is at its end), and the job stays the caller's: done() is not called. */
 bool pool_submit(struct pool *pool, enum pool_queue queue, struct pool_job *job);
+/* True: a job would be refused now. It counts as refused then: there need not be one. */
+bool pool_is_full(struct pool *pool, enum pool_queue queue);
 /* There is work in the background. */
 void pool_wake(struct pool *pool);
 /* Ends the jobs whose deadline has passed, should all threads be busy or stuck in a token: from a timer. */

@@ -63,6 +63,8 @@ static void a_full_queue_turns_away_and_the_other_does_not(void **state)
 	assert_true(pool_submit(stopped.pool, POOL_ONCE, &jobs[0].job));
 	assert_true(pool_submit(stopped.pool, POOL_ONCE, &jobs[1].job));
 	assert_false(pool_submit(stopped.pool, POOL_ONCE, &jobs[2].job));
+	assert_true(pool_is_full(stopped.pool, POOL_ONCE)); /* which is one more that was turned away */
+	assert_false(pool_is_full(stopped.pool, POOL_KEPT));
 	assert_true(pool_submit(stopped.pool, POOL_KEPT, &jobs[2].job));
 	assert_true(pool_submit(stopped.pool, POOL_KEPT, &jobs[3].job));
 	assert_true(pool_submit(stopped.pool, POOL_KEPT, &jobs[4].job));
@@ -71,7 +73,7 @@ static void a_full_queue_turns_away_and_the_other_does_not(void **state)
 	assert_int_equal(counts.waiting[POOL_KEPT], 3);
 	assert_int_equal(counts.waiting[POOL_ONCE], 2);
 	assert_int_equal(counts.refused[POOL_KEPT], 1);
-	assert_int_equal(counts.refused[POOL_ONCE], 1);
+	assert_int_equal(counts.refused[POOL_ONCE], 2);
 	jobs[1].reached = &stopped.reached;
 	sem_post(&stopped.go_on);
 	wait_for(&stopped.reached);
