@@ -129,12 +129,34 @@ static const char *name_of(const struct load *load)
 	return load->before->ca[loading_ca(load->item)].authority->name;
 }
 
+static uint64_t hash_of(const char *text)
+{
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+
+	for (; *text; text++)
+		sum = (sum ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
+/* What is refused is tried again now and then: the same sentence is said once. */
+static void tell_refused(struct responder *responder, const struct load *load)
+{
+	unsigned kind = loading_kind(load->item);
+	uint64_t *told =
+		kind == LOADING_RELAY ? &responder->relay_refused : &responder->told[loading_ca(load->item)].refused[kind];
+	uint64_t hash = load->code < 0 ? hash_of(load->err.text) : 0;
+
+	if (hash)
+		respond_say(responder->hooks, RESPOND_REFUSED, hash == *told ? RESPOND_DEBUG : RESPOND_ERROR, name_of(load),
+			    load->err.text);
+	*told = hash;
+}
+
 static void end_item(struct responder *responder, struct load *load)
 {
 	bool good = load->code == 0 && renew_publish(responder, load->made);
 
-	if (load->code < 0)
-		respond_say(responder->hooks, RESPOND_REFUSED, RESPOND_ERROR, name_of(load), load->err.text);
+	tell_refused(responder, load);
 	watch_done(responder->watch, load->item, good, (int64_t)uv_now(&responder->loop));
 }
 

@@ -24,6 +24,7 @@ struct load { /* under way, or over */
 
 struct ca_told { /* of one CA, so that it is told once */
 	bool source_over, signer_over;
+	uint64_t refused[LOADING_KINDS]; /* of the sentence; 0: it was not */
 };
 
 struct responder {
@@ -43,7 +44,8 @@ struct responder {
 	struct snapshot *now; /* a reference to what is published */
 	struct load load;
 	bool reload_wanted;
-	struct ca_told *told; /* of each CA of `now` */
+	struct ca_told *told;   /* of each CA of `now` */
+	uint64_t relay_refused; /* as of a CA */
 	bool is_ready, is_stopping;
 	uint64_t drain_until_ms;
 	/* What was told of the pool. */

@@ -31,7 +31,8 @@ static void look_at_ca(struct responder *responder, size_t i, int64_t now)
 		event.at = 0;
 		respond_tell(responder->hooks, event);
 	}
-	*told = (struct ca_told){ source_over, signer_over };
+	told->source_over = source_over;
+	told->signer_over = signer_over;
 }
 
 static void look_at_pool(struct responder *responder, int64_t now)
