@@ -5,7 +5,7 @@ import re
 import shutil
 
 import ask
-from harness import case, expect, expect_equal, expect_in, free_port, main, new_tempdir, run, wait_for
+from harness import case, expect, expect_equal, expect_in, free_port, main, new_tempdir, run, skip, source_path, wait_for
 from issuer import DAY_S, Ca, Index
 from respond import Respond, authority, configuration
 from talk import exchange, get, post
@@ -78,6 +78,21 @@ def the_page_is_one_that_Prometheus_reads():
         expect_equal(float(end.group(1)), scene.delegate.until, "end of the signer")
         age = re.search(r"^clinch_source_age_seconds\{[^}]*\} (\S+)$", page, re.M)
         expect(0 <= float(age.group(1)) < DAY_S, f"age of the source: {age.group(0)}")
+
+
+@case
+def the_alerts_use_what_is_there_and_fire_when_they_should():
+    alerts = source_path("examples", "prometheus", "alerts-respond.yml")
+    with open(alerts, encoding="utf-8") as f:
+        used = set(re.findall(r"clinch_\w+", f.read()))
+    expect(len(used) >= 4, f"only these names were found: {used}")
+    with Scene() as scene:
+        expect_equal(used - set(re.findall(r"^# TYPE (\w+) ", scene.page("/metrics"), re.M)), set(), "names that are no metrics")
+    if not shutil.which("promtool"):
+        skip("there is no promtool")
+    for words in (["check", "rules", alerts], ["test", "rules", alerts.replace(".yml", "_test.yml")]):
+        done = run(["promtool", *words])
+        expect_equal(done.rc, 0, f"promtool\n{done}")
 
 
 @case
