@@ -18,7 +18,8 @@ SERIALS = 400
 
 INDEX, CRL = "index", "CRL"
 RENAME, REWRITE, APPEND, SYMLINK, DIRECTORY = "rename", "rewrite", "append", "swap of a symlink", "swap of a directory's symlink"
-WAYS = [(INDEX, RENAME), (INDEX, REWRITE), (INDEX, APPEND), (INDEX, SYMLINK), (INDEX, DIRECTORY),
+PARENT = "rename of its directory"
+WAYS = [(INDEX, RENAME), (INDEX, REWRITE), (INDEX, APPEND), (INDEX, SYMLINK), (INDEX, DIRECTORY), (INDEX, PARENT),
         (CRL, RENAME), (CRL, REWRITE), (CRL, SYMLINK), (CRL, DIRECTORY)]
 
 
@@ -33,7 +34,9 @@ class Scene:
         self.index = Index(os.path.join(self.dir, "unused"))
         for serial in (STEADY, *range(FIRST, FIRST + SERIALS)):
             self.index.add("V", serial)
-        self.path = os.path.join(self.dir, "file")
+        self.parent = os.path.join(self.dir, "parent")
+        os.mkdir(self.parent)
+        self.path = os.path.join(self.parent, "file")
         self._place(self.content())
 
     def content(self):
@@ -51,7 +54,7 @@ class Scene:
         """A fresh set of symlinks and directories."""
         self._swap_directory(data)
         link = self.path + ".new"
-        os.symlink("..data/file", link)
+        os.symlink("../..data/file", link)
         os.replace(link, self.path)
 
     def _swap_directory(self, data):
@@ -73,6 +76,15 @@ class Scene:
         os.symlink(target, self.path + ".new")
         os.replace(self.path + ".new", self.path)
 
+    def _rename_parent(self, data):
+        """Another directory of that name, with a plain file in it."""
+        self.versions += 1
+        fresh, gone = f"{self.parent}.new", f"{self.parent}.{self.versions}"
+        os.mkdir(fresh)
+        write(os.path.join(fresh, "file"), data)
+        os.rename(self.parent, gone)
+        os.rename(fresh, self.parent)
+
     def _rewrite(self, data, mode="wb"):
         with open(self.path, mode) as f:
             f.write(data)
@@ -85,7 +97,7 @@ class Scene:
         self.index.set("R", serial, reason="keyCompromise")
         self.revoked[serial] = (int(time.time()) - 10, "keyCompromise")
         return {RENAME: lambda data: write(self.path, data), REWRITE: self._rewrite, SYMLINK: self._swap_symlink,
-                DIRECTORY: self._swap_directory}[way](self.content())
+                DIRECTORY: self._swap_directory, PARENT: self._rename_parent}[way](self.content())
 
     # -- seen
 

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A beginning and an end: what SIGTERM leaves to be done, and what happens when there is no more to be had of something."""
+import os
+import shutil
+import signal
+import socket
+
+import ask
+from harness import case, expect, expect_equal, main, new_tempdir, skip, wait_for
+from issuer import Ca, Index
+from respond import Respond, read
+from talk import Talk, exchange, post
+
+GOOD = 0x1001
+ca = Ca(new_tempdir(), "ours")
+delegate = ca.delegate()
+index = Index(os.path.join(ca.dir, "index.txt")).add("V", GOOD).save()
+FIXED = ["--ca", ca.cert_file, "--signer", delegate.cert_file, "--key", delegate.key_file, "--index", index.path]
+plain = post(ask.request(ask.cert_id(ca, GOOD)))
+nonced = post(ask.request(ask.cert_id(ca, GOOD), extensions=[ask.nonce(16)]))
+
+
+def hold(address, number):
+    """Connections that say nothing; some may wait to be accepted."""
+    held = []
+    for _ in range(number):
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.connect_ex(address)
+        held.append(sock)
+    return held
+
+
+def refuses(address):
+    try:
+        Talk(address, 1).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
+@case
+def SIGTERM_lets_end_what_has_begun():
+    with Respond(None, *FIXED) as one, one.talk() as begun, one.talk() as idle:
+        begun.send(plain[:-10])
+        expect_equal(idle.send(plain).read().status, 200, "status")
+        os.kill(one.pid, signal.SIGTERM)
+        wait_for(lambda: refuses(one.address), 5, "new connections to be refused")
+        expect(idle.ended(), "more is said on an idle connection")
+        expect_equal(read(begun.send(plain[-10:]).read()).single.status, "good", "the answer to what had begun")
+        expect(begun.ended(), "the connection goes on")
+        expect_equal(one.process.wait(5), 0, "exit status")
+
+
+@case
+def SIGTERM_waits_for_nobody_longer_than_the_drain():
+    with Respond(None, *FIXED, "--drain-timeout", "1") as one, one.talk() as begun:
+        begun.send(plain[:-10])
+        os.kill(one.pid, signal.SIGTERM)
+        expect_equal(one.process.wait(4), 0, "exit status")
+
+
+def others_wait_and_are_answered(one, held):
+    for data in (plain, nonced):
+        with Talk(one.address, seconds=8) as talk:
+            expect_equal(read(talk.send(data).read()).single.status, "good", "status of who came last")
+    for sock in held:
+        sock.close()
+    for _ in range(20):
+        expect_equal(read(exchange(one.address, plain)).single.status, "good", "status when they are gone")
+
+
+@case
+def more_connections_than_are_allowed_wait():
+    with Respond(None, *FIXED, "--connections", "20", "--request-timeout", "1", "--idle-timeout", "1") as one:
+        before = one.descriptors()
+        held = hold(one.address, 50)
+        wait_for(lambda: one.descriptors() > before, 5, "connections")
+        expect(one.descriptors() <= before + 20, f"{one.descriptors() - before} connections, of 20 that are allowed")
+        others_wait_and_are_answered(one, held)
+
+
+@case
+def a_process_without_descriptors_goes_on_when_some_are_free():
+    if not shutil.which("prlimit"):
+        skip("no prlimit")
+    with Respond(None, *FIXED, "--request-timeout", "1", "--idle-timeout", "1", prefix=["prlimit", "--nofile=48:48"]) as one:
+        held = hold(one.address, 100)
+        wait_for(lambda: one.descriptors() >= 48, 5, "descriptors to run out")
+        others_wait_and_are_answered(one, held)
+
+
+main()
