@@ -13,9 +13,20 @@ static int64_t wall_clock(void)
 
 /* ---- taking over ---- */
 
+/* Of the relay nothing is signed. */
+static bool is_to_prepare(const struct snapshot *before, const struct snapshot *after)
+{
+	bool same = before && before->n == after->n;
+
+	for (size_t i = 0; same && i < after->n; i++)
+		same = before->ca[i].source == after->ca[i].source && before->ca[i].authority == after->ca[i].authority;
+	return !same;
+}
+
 bool renew_publish(struct responder *responder, struct snapshot *snapshot)
 {
 	struct ca_told *told = calloc(snapshot->n + 1, sizeof(*told));
+	bool prepares = is_to_prepare(responder->now, snapshot);
 
 	if (!told) {
 		snapshot_unref(snapshot);
@@ -29,7 +40,8 @@ bool renew_publish(struct responder *responder, struct snapshot *snapshot)
 	snapshot_unref(responder->now);
 	responder->now = snapshot_ref(snapshot);
 	http_publish(&responder->shared, snapshot);
-	ahead_prepare(responder->ahead);
+	if (prepares)
+		ahead_prepare(responder->ahead);
 	pool_wake(responder->pool);
 	return true;
 }
