@@ -170,6 +170,10 @@ static enum MHD_Result ask_for_it(struct exchange *exchange, const struct decisi
 				  int64_t now)
 {
 	struct http_shared *shared = exchange->worker->shared;
+
+	/* What is turned away costs no more than what is prepared. */
+	if (pool_is_full(shared->pool, decision->is_plain ? POOL_KEPT : POOL_ONCE))
+		return send_refusal(exchange, OCSP_TRY_LATER);
 	int64_t waits_ms = shared->request_ms / 2 < SIGNING_MS ? shared->request_ms / 2 : SIGNING_MS;
 	struct ask *ask =
 		ask_new(decision, request, exchange->worker->state, shared->table, now, http_clock_ms() + waits_ms);
@@ -179,6 +183,7 @@ static enum MHD_Result ask_for_it(struct exchange *exchange, const struct decisi
 	ask->done = on_signed;
 	ask->user = exchange;
 	exchange->ask = ask;
+	exchange->worker->asked++;
 	MHD_suspend_connection(exchange->connection);
 	if (!ask_submit(ask, shared->pool)) {
 		on_signed(ask);
@@ -375,6 +380,8 @@ enum MHD_Result http_on_request(void *user, struct MHD_Connection *connection, c
 
 void http_forget_request(struct exchange *exchange)
 {
+	if (exchange->ask)
+		exchange->worker->asked--;
 	ask_free(exchange->ask);
 	exchange->ask = NULL;
 	if (exchange->body != exchange->small)

@@ -58,8 +58,8 @@ struct http_worker {
 	_Atomic bool has_resumed; /* connections go on, and it has not been woken for them */
 	struct snapshot *state;   /* a reference to what was current at the last request or turn */
 	struct exchange *exchanges;
-	unsigned open;
-	bool is_quiet; /* it does not listen any more */
+	unsigned open, asked; /* connections; those that have an ask */
+	bool is_quiet;        /* it does not listen any more */
 	struct MHD_Response *text[HTTP_TEXTS], *refusal[OCSP_UNAUTHORIZED + 1];
 	_Atomic uint64_t counts[HTTP_COUNTS];
 	struct ready ready[HTTP_READY_SLOTS];

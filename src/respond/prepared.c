@@ -2,7 +2,6 @@
 #include "respond/prepared.h"
 #include <gnutls/crypto.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 #define MARGIN_S 60 /* before its end an answer is no longer given away: it has to arrive, and be used */
@@ -86,7 +85,10 @@ bool prepared_is_for(const struct prepared *answer, const struct prepared_key *k
 
 void prepared_etag(char out[PREPARED_ETAG_SIZE], uint64_t etag)
 {
-	snprintf(out, PREPARED_ETAG_SIZE, "\"%016llx\"", (unsigned long long)etag);
+	*out++ = '"';
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*out++ = "0123456789abcdef"[etag >> shift & 15];
+	memcpy(out, "\"", 2);
 }
 
 int64_t prepared_refresh_at(const struct ocsp_single *single, int64_t refresh_s, int64_t now, uint32_t random)

@@ -160,14 +160,21 @@ static bool prepare_poll(struct http_worker *worker)
 	       epoll_ctl(worker->poll_fd, EPOLL_CTL_ADD, worker->wake_fd, &ours) == 0;
 }
 
+/* Only what this thread has set aside is resumed: while there is nothing of that, the daemon's own epoll is enough, and the
+ * other one would cost every prepared answer a second wait. */
 static void turn(struct http_worker *worker)
 {
 	struct epoll_event events[2];
 	MHD_UNSIGNED_LONG_LONG wait_ms = TURN_MS;
 
+	if (worker->asked == 0) {
+		MHD_run_wait(worker->daemon, TURN_MS);
+		return;
+	}
 	if (MHD_get_timeout(worker->daemon, &wait_ms) != MHD_YES || wait_ms > TURN_MS)
 		wait_ms = TURN_MS;
-	epoll_wait(worker->poll_fd, events, 2, (int)wait_ms);
+	if (wait_ms > 0)
+		epoll_wait(worker->poll_fd, events, 2, (int)wait_ms);
 	MHD_run(worker->daemon);
 }
 
