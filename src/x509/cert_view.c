@@ -2,6 +2,8 @@
 #include "x509/cert_view.h"
 #include "der/oid.h"
 
+#define SHORT_LIVED_S (7 * 86400)
+
 static bool skip_unique_ids(struct der *tbs)
 {
 	struct der content;
@@ -166,4 +168,17 @@ bool cert_view_access_url(const struct cert_view *view, const void *method, size
 		}
 	}
 	return false;
+}
+
+enum cert_response cert_view_response(const struct cert_view *view, bool elsewhere)
+{
+	struct der url;
+
+	if (cert_view_self_issued(view))
+		return CERT_SELF_ISSUED;
+	if (view->not_after - view->not_before < SHORT_LIVED_S && !cert_view_must_staple(view))
+		return CERT_SHORT_LIVED;
+	if (!elsewhere && !cert_view_access_url(view, OID_AD_OCSP, sizeof(OID_AD_OCSP) - 1, 0, &url))
+		return CERT_NO_RESPONDER;
+	return CERT_RESPONSE_TO_HAVE;
 }

@@ -37,4 +37,12 @@ bool cert_view_dns_name(const struct cert_view *view, unsigned i, struct der *na
  */
 bool cert_view_access_url(const struct cert_view *view, const void *method, size_t method_len, unsigned i, struct der *url);
 
+/*
+ * Is there a response to be had for this certificate, and where not, why? `elsewhere`: a responder is known that it does not
+ * name itself. One that lives less than 7 days is renewed by its holder rather than revoked by anybody; where it is
+ * must-staple, clients want its staple all the same. Keeper and server decide by this, so that neither waits for the other.
+ */
+enum cert_response { CERT_RESPONSE_TO_HAVE, CERT_SELF_ISSUED, CERT_SHORT_LIVED, CERT_NO_RESPONDER };
+enum cert_response cert_view_response(const struct cert_view *view, bool elsewhere);
+
 #endif

@@ -329,6 +329,40 @@ static void key_usage_is_a_number_of_gnutls(void **state)
 	}
 }
 
+/* A week less a second is short; must-staple and a responder from elsewhere each lift one hindrance, and no other. */
+static void says_whether_there_is_a_response_to_have(void **state)
+{
+	(void)state;
+	const struct {
+		const char *row, *not_after, *subject;
+		bool url, must, elsewhere;
+		enum cert_response want;
+	} rows[] = {
+		{ "a year, a URL", "270101000000Z", "Subject", true, false, false, CERT_RESPONSE_TO_HAVE },
+		{ "a year, no URL", "270101000000Z", "Subject", false, false, false, CERT_NO_RESPONDER },
+		{ "a year, no URL, must-staple", "270101000000Z", "Subject", false, true, false, CERT_NO_RESPONDER },
+		{ "a year, another's URL", "270101000000Z", "Subject", false, false, true, CERT_RESPONSE_TO_HAVE },
+		{ "a week, a URL", "260108000000Z", "Subject", true, false, false, CERT_RESPONSE_TO_HAVE },
+		{ "less than a week", "260107235959Z", "Subject", true, false, false, CERT_SHORT_LIVED },
+		{ "less than a week, another's URL", "260107235959Z", "Subject", true, false, true, CERT_SHORT_LIVED },
+		{ "less than a week, must-staple", "260107235959Z", "Subject", true, true, false, CERT_RESPONSE_TO_HAVE },
+		{ "less than a week, must-staple, no URL", "260107235959Z", "Subject", false, true, false,
+		  CERT_NO_RESPONDER },
+		{ "of its own issuing", "270101000000Z", "Issuer", true, true, true, CERT_SELF_ISSUED },
+	};
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct parts p = right();
+		struct cert_view view;
+		struct blob url = rows[i].url ? access_info_ocsp("http://ocsp.test/") : BLOB_NONE;
+		p.validity = SEQ(tlv(0x17, blob_text("260101000000Z")), tlv(0x17, blob_text(rows[i].not_after)));
+		p.subject = common_name(rows[i].subject);
+		if (rows[i].url || rows[i].must)
+			p.extensions = tlv(0xa3, SEQ(url, rows[i].must ? must_staple() : BLOB_NONE));
+		check(rows[i].row, parse(&view, cert_of(&p)));
+		check_int(rows[i].row, cert_view_response(&view, rows[i].elsewhere), rows[i].want);
+	}
+}
+
 static void every_truncation_is_refused(void **state)
 {
 	(void)state;
@@ -359,6 +393,7 @@ int main(void)
 		T(finds_each_dns_name_in_order),
 		T(an_alternative_name_of_nonsense_has_no_dns_name),
 		T(key_usage_is_a_number_of_gnutls),
+		T(says_whether_there_is_a_response_to_have),
 		T(every_truncation_is_refused),
 	};
 	return cmocka_run_group_tests_name("cert_view", tests, NULL, NULL);
