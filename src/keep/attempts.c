@@ -30,6 +30,8 @@ static int64_t due_ms(const struct keeper *keeper, const struct keep_row *row)
 	int64_t now = keeper_now(), mark = schedule_next_mark(row_life(row), now),
 		due = row_is_fetching(row) ? INT64_MAX : row->next_try_ms;
 
+	if (row->recall)
+		return keeper_mono_ms(keeper);
 	if (row->state == KEEP_MISSING || mark == INT64_MAX)
 		return due;
 	mark = keeper_mono_ms(keeper) + (mark - now) * 1000;
@@ -76,20 +78,33 @@ static bool has_ended(struct keeper *keeper, struct keep_row *row)
 	return ended;
 }
 
+static bool counts(const struct keep_row *row)
+{
+	return row->state == KEEP_GOOD || row->state == KEEP_REVOKED;
+}
+
 void attempts_plan_loaded(struct keeper *keeper, struct keep_row *row)
 {
-	bool holds = row->state == KEEP_GOOD || row->state == KEEP_REVOKED;
-
 	if (has_ended(keeper, row))
 		attempts_plan(keeper, row, INT64_MAX);
 	else
-		attempts_plan(keeper, row, holds ? schedule_after_load(row_life(row), keeper_now(), random_number()) : 0);
+		attempts_plan(keeper, row,
+			      counts(row) ? schedule_after_load(row_life(row), keeper_now(), random_number()) : 0);
+}
+
+/* What the store has of it may have been passed over under the old clock, as not valid yet or as over. */
+static void judge_anew(struct keeper *keeper, struct keep_row *row)
+{
+	bool counted = counts(row);
+
+	holding_judge_state(keeper, row, keeper_now());
+	row->recall = row->this_update == 0 || (counts(row) && !counted);
 }
 
 void attempts_replan_all(struct keeper *keeper)
 {
 	for (struct keep_row *row = NULL; (row = table_next(&keeper->rows, row));) {
-		holding_judge_state(keeper, row, keeper_now());
+		judge_anew(keeper, row);
 		row->life_told = 100;
 		attempts_plan_loaded(keeper, row);
 	}
@@ -351,6 +366,13 @@ static void enqueue(struct keeper *keeper, struct keep_row *row)
 
 static void handle_due(struct keeper *keeper, struct keep_row *row)
 {
+	if (row->recall) {
+		holding_recall(keeper, row);
+		attempts_plan_loaded(keeper, row);
+		if (row->failures && !row->past_end) /* it may have been the clock */
+			attempts_plan(keeper, row, 0);
+		return;
+	}
 	tell_life(keeper, row);
 	if (!row_is_fetching(row) && row->next_try_ms <= keeper_mono_ms(keeper)) {
 		if (has_ended(keeper, row))

@@ -143,6 +143,21 @@ void holding_load(struct keeper *keeper, struct keep_row *row, const clinch_subj
 	take_loaded(keeper, row, response, &verdict);
 }
 
+void holding_recall(struct keeper *keeper, struct keep_row *row)
+{
+	struct keep_event event = { .kind = KEEP_LOADED, .row = row, .response = row->side->held };
+	auto_subject *subject = NULL;
+
+	row->recall = false;
+	if (!row->side->held) {
+		if (examine_subject(row, &subject, NULL) == 0)
+			holding_load(keeper, row, subject);
+		return;
+	}
+	event.verdict = clinch_response_verdict(event.response);
+	tell(keeper, &event);
+}
+
 /* ---- what is offered ---- */
 
 /* What the row holds as the store rule sees it: a value, from memory. */

@@ -180,6 +180,8 @@ void attempts_stop(struct keeper *keeper);
 int holding_open(struct keeper *keeper, struct clinch_error *err);
 /* What the store has of it, judged, held and told. */
 void holding_load(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject);
+/* The same after the clock was set: what counted for nothing may count now. What memory alone has is told instead. */
+void holding_recall(struct keeper *keeper, struct keep_row *row);
 /* The store rule, and to disk; to memory alone where that does not take it. CLINCH_OK, or no memory. */
 int holding_offer(struct keeper *keeper, struct keep_row *row, const clinch_subject_t *subject, clinch_response_t *response,
 		  enum store_answer *answer, struct clinch_error *err);

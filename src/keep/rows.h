@@ -48,6 +48,7 @@ struct keep_row { /* a hundred thousand of them: one block each, and most have n
 	bool asked : 1;    /* since what is held came */
 	bool unsaved : 1;  /* `held` is not in the store */
 	bool past_end : 1; /* its certificate has ended; said */
+	bool recall : 1;   /* the store is to be read again: the clock was set */
 	char name[];
 };
 

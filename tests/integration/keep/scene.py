@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A keeper with a configuration and a store of its own, its log as objects, and what it holds."""
+import glob
 import hashlib
 import json
 import os
@@ -8,10 +9,28 @@ from datetime import timezone
 
 from cryptography.x509 import ocsp
 
-from harness import Failed, build_path, expect, new_tempdir, run, start, wait_for
+from harness import Failed, build_path, expect, new_tempdir, run, skip, start, wait_for
 
 NO_PROXY = {name: None for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
                                     "NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID")}
+
+
+class Clock:
+    """Of one process, by libfaketime: it stands still until it is set. Its monotonic clock goes on."""
+
+    def __init__(self, at):
+        libraries = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+        if not libraries or os.environ.get("CLINCH_SANITIZE", "none") != "none":
+            skip("no libfaketime, or a sanitizer that wants to be the first library")
+        self.path = os.path.join(new_tempdir(), "clock")
+        self.set(at)
+        self.env = {"LD_PRELOAD": libraries[0], "FAKETIME_TIMESTAMP_FILE": self.path, "FAKETIME_NO_CACHE": "1",
+                    "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"}
+
+    def set(self, at):
+        with open(self.path + ".new", "w") as f:
+            f.write(time.strftime("%Y-%m-%d %H:%M:%S\n", time.gmtime(at)))
+        os.replace(self.path + ".new", self.path)
 
 
 class Keep:

@@ -6,8 +6,8 @@ import re
 import time
 
 from authority import Authority
-from harness import case, expect, expect_equal, expect_in, main, new_tempdir, wait_for
-from scene import Keep, put
+from harness import case, clinch, expect, expect_equal, expect_in, main, new_tempdir, wait_for
+from scene import Clock, Keep, put
 
 
 def outputs(*entries):
@@ -114,6 +114,31 @@ def an_ended_response_is_removed_where_that_was_asked_for():
         keep.wait_event("expired", seconds=10)
         wait_for(lambda: read(f"{out}/removed") is None, 5, "the removal")
         expect(read(f"{out}/left"), "the file of nginx is left")
+
+
+@case
+def what_the_store_has_counts_again_once_a_wrong_clock_is_set():
+    """A board that boots in 1970, and one whose clock was ahead; no responder answers."""
+    with Authority() as ca:
+        now, keeps = int(time.time()), []
+        for year, wrong, word in ((1970, 600, "not believed"), (2036, 2083000000, None)):
+            leaf, out, clock = ca.leaf(f"{year}.example.org", days=9000), new_tempdir(), Clock(wrong)
+            keep = Keep(put(leaf, os.path.join(new_tempdir(), "leaf.pem")), settings=outputs(
+                f'{{ der: "{out}/x.der", when_expired: remove }}'))
+            with open(os.path.join(new_tempdir(), "brought.der"), "wb") as f:
+                f.write(ca.sign(leaf, age_s=60))
+            expect_equal(clinch("put", "--store", keep.store, "--cert", leaf.chain_file, f.name).rc, 0, "exit status of put")
+            ca.mode[leaf.serial] = 500
+            keep.start(env=clock.env)
+            if word:
+                keep.wait_event("notice", text=word)
+            expect(read(f"{out}/x.der") is None, f"nothing is put out in {year}")
+            keeps.append((keep, leaf, out, clock))
+        for keep, leaf, out, clock in keeps:
+            clock.set(now)
+        for keep, leaf, out, clock in keeps:
+            keep.wait_event("loaded", leaf.label)
+            expect_equal(wait_for(lambda: read(f"{out}/x.der"), 5, "the file"), read(keep.path_of(leaf)), "what is put out")
 
 
 @case
