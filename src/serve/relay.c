@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#define TURNS 16 /* of one connection, before the others have theirs */
+#define TURNS 16    /* of one connection, before the others have theirs */
+#define WARNINGS 16 /* in a row, without a byte between them: who sends more wants to keep a thread busy */
 
 enum step { STEP_DONE, STEP_BLOCKED, STEP_CLOSED /* the connection is gone */ };
 
@@ -50,11 +51,12 @@ static enum step client_failed(struct conn *conn, long rc)
 static enum step read_client(struct conn *conn, unsigned room, struct wish *wish)
 {
 	struct half *up = &conn->up;
+	unsigned warnings = 0;
 	ssize_t n;
 
 	do
 		n = gnutls_record_recv(conn->session, up->data, room);
-	while (n == GNUTLS_E_INTERRUPTED || n == GNUTLS_E_WARNING_ALERT_RECEIVED);
+	while (n == GNUTLS_E_INTERRUPTED || (n == GNUTLS_E_WARNING_ALERT_RECEIVED && ++warnings <= WARNINGS));
 	if (n == GNUTLS_E_AGAIN) {
 		wish->client |= gnutls_record_get_direction(conn->session) ? EPOLLOUT : EPOLLIN;
 		return STEP_BLOCKED;

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What `clinch serve` does with bytes: both ways, each end by itself, slow and cut ones too."""
 import contextlib
+import ctypes
 import os
 import select
 import socket
 import ssl
+import struct
 import threading
 import time
 
@@ -353,6 +355,71 @@ def sessions_are_resumed_on_every_thread_until_the_ticket_key_changes():
             session = stream.session
         with connect(server, made=made, session=session) as stream:
             expect_equal(stream.session_reused, False, "resumed without tickets")
+
+
+PUSH = ctypes.CFUNCTYPE(ctypes.c_ssize_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+
+
+class Warner:
+    """A client by GnuTLS itself, in TLS 1.2, that sends warning alerts and then a byte, all in one piece: neither OpenSSL nor a
+    command line does."""
+
+    def __init__(self, server):
+        self.gnutls = ctypes.CDLL("libgnutls.so.30")
+        self.gnutls.gnutls_record_send.restype = ctypes.c_ssize_t
+        self.session, self.trust = ctypes.c_void_p(), ctypes.c_void_p()
+        self.socket = socket.create_connection(server.address, timeout=10)
+        self.socket.setblocking(True)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 10, 0))
+        self.gathered, self.gathers = bytearray(), False
+        self.push = PUSH(self._push)
+        self._call("gnutls_init", ctypes.byref(self.session), 2, to=None)  # a client
+        self._call("gnutls_certificate_allocate_credentials", ctypes.byref(self.trust), to=None)
+        self._call("gnutls_priority_set_direct", b"NORMAL:-VERS-ALL:+VERS-TLS1.2", None)
+        self._call("gnutls_credentials_set", 1, self.trust)
+        self.gnutls.gnutls_transport_set_int2(self.session, self.socket.fileno(), self.socket.fileno())
+        self.gnutls.gnutls_transport_set_push_function(self.session, self.push)
+        self._call("gnutls_handshake")
+
+    def _call(self, name, *arguments, to=True):
+        rc = getattr(self.gnutls, name)(*([self.session] if to else []), *arguments)
+        expect(rc >= 0, f"{name}: {rc}")
+
+    def _push(self, _, data, size):
+        if self.gathers:
+            self.gathered += ctypes.string_at(data, size)
+        else:
+            self.socket.sendall(ctypes.string_at(data, size))
+        return size
+
+    def answer(self, warnings):
+        """What came back, or the error."""
+        self.gathers = True
+        for _ in range(warnings):
+            self._call("gnutls_alert_send", 1, 90)  # warning, user_canceled
+        self._call("gnutls_record_send", b"x", 1)
+        self.gathers = False
+        self.socket.sendall(self.gathered)
+        self.gathered = bytearray()
+        buffer = ctypes.create_string_buffer(16)
+        n = self.gnutls.gnutls_record_recv(self.session, buffer, 16)
+        return buffer.raw[:n] if n > 0 else n
+
+    def close(self):
+        self.gnutls.gnutls_deinit(self.session)
+        self.gnutls.gnutls_certificate_free_credentials(self.trust)
+        self.socket.close()
+
+
+@case
+def warnings_without_an_end_are_cut_off():
+    with Backend(echo) as backend, Serve(backend=backend, threads=1) as server, contextlib.closing(Warner(server)) as client:
+        expect_equal(client.answer(0), b"x", "the echo")
+        for _ in range(3):
+            expect_equal(client.answer(16), b"x", "the echo after 16 warnings")
+        failed = client.answer(17)
+        expect(isinstance(failed, int) and failed < 0, f"17 warnings in a row were borne: {failed!r}")
+        expect_in("alert", server.wait_event("connection-failed")[0]["text"], "why")
 
 
 main()
