@@ -249,7 +249,6 @@ def a_drain_ends_by_its_time_and_by_a_second_signal():
 @case
 def it_ends_when_told_to_before_it_was_ready():
     with Serve("--ready-timeout", 60, store=Store(), wait=False) as server:
-        server.wait_event("notice", 0)
         wait_for(lambda: os.path.exists(f"/proc/{server.process.pid}/task") and len(os.listdir(f"/proc/{server.process.pid}/task")) > 2, 5,
                  "its threads")
         server.stop_well()
