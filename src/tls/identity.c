@@ -359,6 +359,7 @@ static int fill_from_leaf(struct identity *identity, const struct chain *chain, 
 	int rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, leaf->data, leaf->size, identity->fingerprint);
 	if (rc < 0)
 		return error_gnutls(err, rc, "%s: the first certificate cannot be hashed", name);
+	identity->not_after = view.not_after;
 	identity->must_staple = cert_view_must_staple(&view);
 	identity->wants_staple = identity->must_staple || has_responder(&view);
 	int code = take_key(identity, key, name, err);

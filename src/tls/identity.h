@@ -30,7 +30,8 @@ struct identity {
 	unsigned kind;                                 /* one of enum hello_keys; 0: none of them */
 	clinch_subject_t *subject[IDENTITY_CHAIN_MAX]; /* NULL: its issuer is not known, or it is self-signed */
 	bool must_staple, wants_staple;
-	char **name; /* n_names lower-case DNS names, wildcards as they stand */
+	int64_t not_after; /* of the first */
+	char **name;       /* n_names lower-case DNS names, wildcards as they stand */
 	unsigned n_names;
 	struct counted_slot staples; /* struct staples, never empty */
 };

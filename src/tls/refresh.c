@@ -10,6 +10,11 @@
  * the new one says must-staple. */
 #define PENDING_S 300
 
+#define SKEW_S 300 /* as in clinch_verify() */
+
+/* A file that was not believed is judged once more: it may have been the clock that was wrong. */
+#define AGAIN_S 60
+
 struct stamp stamp_from(const struct stat *st)
 {
 	return (struct stamp){ st->st_dev, st->st_ino, st->st_size, st->st_mtim, st->st_ctim };
@@ -50,13 +55,16 @@ static bool may_staple(const clinch_stapler_t *stapler, unsigned place)
 	return place == 0 || stapler->chain_staples != CLINCH_CHAIN_STAPLES_OFF;
 }
 
-/* What is held was believed; whether it still counts for the rule depends on the time alone. */
-static enum store_answer compare(const clinch_response_t *offered, const clinch_response_t *held, int64_t now)
+/* What is held was believed; whether it still counts for the rule depends on the time alone, and clocks are set back too. */
+static enum store_answer compare(const clinch_stapler_t *stapler, const clinch_response_t *offered,
+				 const clinch_response_t *held, int64_t now)
 {
+	int64_t skew = stapler->policy.skew_s ? stapler->policy.skew_s : SKEW_S;
+
 	if (!held)
 		return STORE_TOOK;
 	struct clinch_verdict verdict = *clinch_response_verdict(held);
-	verdict.fresh = now < verdict.fresh_until;
+	verdict.fresh = verdict.this_update <= now + skew && now < verdict.fresh_until;
 	return store_rule(clinch_response_verdict(offered), &verdict);
 }
 
@@ -66,7 +74,7 @@ int stapler_take(clinch_stapler_t *stapler, struct identity *identity, unsigned 
 	/* Only writers publish, and the lock is held: what is taken here is what is replaced below. */
 	struct staples *held = (struct staples *)counted_take(&identity->staples), *next;
 
-	*answer = compare(response, held->response[place], now);
+	*answer = compare(stapler, response, held->response[place], now);
 	if (*answer != STORE_TOOK || !may_staple(stapler, place) ||
 	    (place > 0 && stapler->chain_staples == CLINCH_CHAIN_STAPLES_AUTO && puzzles_gnutls(response))) {
 		counted_unref(&held->counted);
@@ -113,7 +121,27 @@ bool stapler_has_store(clinch_stapler_t *stapler)
 	return stapler->store != NULL;
 }
 
-int stapler_load_staples(clinch_stapler_t *stapler, struct identity *identity, struct stamp *stamps, int64_t now,
+static bool is_due_again(const struct looked_at *file, int64_t now)
+{
+	return file->refused && (now < file->refused_at || now - file->refused_at >= AGAIN_S);
+}
+
+/* What could not be read is tried again at once; what was read and is not believed was said the first time. */
+static int look_at(clinch_stapler_t *stapler, struct identity *identity, unsigned place, struct looked_at *file,
+		   const struct stat *st, int64_t now, struct clinch_error *err)
+{
+	struct stamp stamp = stamp_from(st);
+	bool is_known = stamp_equals(&stamp, &file->stamp);
+
+	if (is_known && !is_due_again(file, now))
+		return 0;
+	int code = load_staple(stapler, identity, place, now, is_known ? NULL : err);
+	if (code == 0 || code == CLINCH_E_FORMAT)
+		*file = (struct looked_at){ .stamp = stamp, .refused = code < 0, .refused_at = now };
+	return is_known && code == CLINCH_E_FORMAT ? 0 : code;
+}
+
+int stapler_load_staples(clinch_stapler_t *stapler, struct identity *identity, struct looked_at *files, int64_t now,
 			 struct clinch_error *err)
 {
 	struct stat st;
@@ -125,13 +153,7 @@ int stapler_load_staples(clinch_stapler_t *stapler, struct identity *identity, s
 		if (!identity->subject[i] || !may_staple(stapler, i) ||
 		    !store_stat(stapler->store, identity->subject[i], &st))
 			continue;
-		struct stamp stamp = stamp_from(&st);
-		if (stamp_equals(&stamp, &stamps[i]))
-			continue;
-		int code = load_staple(stapler, identity, i, now, first ? NULL : err);
-		/* What could not be read is tried again; what was read and not believed waits for another file. */
-		if (code == 0 || code == CLINCH_E_FORMAT)
-			stamps[i] = stamp;
+		int code = look_at(stapler, identity, i, &files[i], &st, now, first ? NULL : err);
 		first = first ? first : code;
 	}
 	return first;
@@ -144,7 +166,7 @@ static void drop_pending(struct entry *entry)
 	if (entry->pending)
 		counted_unref(&entry->pending->counted);
 	entry->pending = NULL;
-	memset(entry->staple_stamp[1], 0, sizeof(entry->staple_stamp[1]));
+	memset(entry->staple_file[1], 0, sizeof(entry->staple_file[1]));
 }
 
 /* Certificate and key change one after the other: until they fit, the old pair stays, and each change is looked at once. */
@@ -169,24 +191,39 @@ static int reload_pair(clinch_stapler_t *stapler, struct entry *entry, int64_t n
 	return 0;
 }
 
+/* Would anything be lost without it? A certificate that has ended, or is said to be revoked, is worth no staple. */
+static bool is_worth_serving(struct identity *identity, int64_t now)
+{
+	struct staples *staples = (struct staples *)counted_take(&identity->staples);
+	bool good = staples->response[0] && now < staples->until[0] &&
+		    clinch_response_verdict(staples->response[0])->status == CLINCH_GOOD;
+
+	counted_unref(&staples->counted);
+	return good && now <= identity->not_after;
+}
+
 static bool is_waiting(const clinch_stapler_t *stapler, const struct entry *entry, int64_t now)
 {
 	if (!entry->pending->wants_staple || stapler_is_stapled(stapler, entry->pending, now))
 		return false;
-	if (!stapler_is_stapled(stapler, entry->identity, now))
-		return false; /* nothing would be lost */
+	if (!is_worth_serving(entry->identity, now))
+		return false;
 	return entry->pending->must_staple || now - entry->pending_since < PENDING_S;
 }
 
 bool stapler_promote_pending(clinch_stapler_t *stapler, struct entry *entry, int64_t now)
 {
-	if (!entry->pending || is_waiting(stapler, entry, now))
+	if (!entry->pending)
+		return false;
+	if (now < entry->pending_since) /* the clock was set back: it waits once more, and not until it is that time again */
+		entry->pending_since = now;
+	if (is_waiting(stapler, entry, now))
 		return false;
 	counted_unref(&entry->identity->counted);
 	entry->identity = entry->pending;
 	entry->pending = NULL;
-	memcpy(entry->staple_stamp[0], entry->staple_stamp[1], sizeof(entry->staple_stamp[0]));
-	memset(entry->staple_stamp[1], 0, sizeof(entry->staple_stamp[1]));
+	memcpy(entry->staple_file[0], entry->staple_file[1], sizeof(entry->staple_file[0]));
+	memset(entry->staple_file[1], 0, sizeof(entry->staple_file[1]));
 	return true;
 }
 
@@ -194,11 +231,11 @@ static int refresh_entry(clinch_stapler_t *stapler, struct entry *entry, int64_t
 			 struct clinch_error *err)
 {
 	int first = reload_pair(stapler, entry, now, err);
-	int code = stapler_load_staples(stapler, entry->identity, entry->staple_stamp[0], now, first ? NULL : err);
+	int code = stapler_load_staples(stapler, entry->identity, entry->staple_file[0], now, first ? NULL : err);
 
 	first = first ? first : code;
 	if (entry->pending) {
-		code = stapler_load_staples(stapler, entry->pending, entry->staple_stamp[1], now, first ? NULL : err);
+		code = stapler_load_staples(stapler, entry->pending, entry->staple_file[1], now, first ? NULL : err);
 		first = first ? first : code;
 	}
 	*changed |= stapler_promote_pending(stapler, entry, now);

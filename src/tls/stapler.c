@@ -207,13 +207,13 @@ int stapler_add_entries(clinch_stapler_t *stapler, struct entry **entries, unsig
 
 /* Nobody else has the entry yet, so its staples are judged without the lock. One that cannot be loaded is the next refresh's
  * to say; the certificate is served. */
-static void load_first_staples(clinch_stapler_t *stapler, struct identity *identity, struct stamp *stamps)
+static void load_first_staples(clinch_stapler_t *stapler, struct identity *identity, struct looked_at *files)
 {
 	pthread_mutex_lock(&stapler->lock);
 	bool has_store = stapler_has_store(stapler);
 	pthread_mutex_unlock(&stapler->lock);
-	if (has_store && stapler_load_staples(stapler, identity, stamps, (int64_t)time(NULL), NULL) < 0)
-		memset(stamps, 0, IDENTITY_CHAIN_MAX * sizeof(*stamps));
+	if (has_store && stapler_load_staples(stapler, identity, files, (int64_t)time(NULL), NULL) < 0)
+		memset(files, 0, IDENTITY_CHAIN_MAX * sizeof(*files));
 }
 
 static struct entry *new_entry(const struct clinch_stapler_pair *pair)
@@ -243,7 +243,7 @@ int stapler_load_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pa
 		return error_set(err, CLINCH_E_MEMORY, "%s: no memory", pair->chain_pem);
 	int code = stapler_load_pair(stapler, pair->chain_pem, pair->key_pem_or_url, &entry->identity, err);
 	if (code == 0)
-		load_first_staples(stapler, entry->identity, entry->staple_stamp[0]);
+		load_first_staples(stapler, entry->identity, entry->staple_file[0]);
 	return code;
 }
 
@@ -272,18 +272,18 @@ int stapler_inherit_entry(clinch_stapler_t *stapler, const struct clinch_stapler
 	if (!entry)
 		return error_set(err, CLINCH_E_MEMORY, "%s: no memory", pair->chain_pem);
 	entry->identity = share(before->identity);
-	memcpy(entry->staple_stamp, before->staple_stamp, sizeof(entry->staple_stamp));
+	memcpy(entry->staple_file, before->staple_file, sizeof(entry->staple_file));
 	entry->pending_since = before->pending_since;
 	if (stamp_equals(&entry->chain_stamp, &before->chain_stamp) && stamp_equals(&entry->key_stamp, &before->key_stamp)) {
 		entry->pending = share(before->pending);
 		return 0;
 	}
-	memset(entry->staple_stamp[1], 0, sizeof(entry->staple_stamp[1]));
+	memset(entry->staple_file[1], 0, sizeof(entry->staple_file[1]));
 	int code = stapler_load_pair(stapler, pair->chain_pem, pair->key_pem_or_url, &entry->pending, err);
 	if (code < 0)
 		return code;
 	entry->pending_since = now;
-	load_first_staples(stapler, entry->pending, entry->staple_stamp[1]);
+	load_first_staples(stapler, entry->pending, entry->staple_file[1]);
 	(void)stapler_promote_pending(stapler, entry, now);
 	return 0;
 }
@@ -341,7 +341,7 @@ int clinch_stapler_add_mem(clinch_stapler_t *stapler, const gnutls_datum_t *chai
 		return error_set(err, CLINCH_E_MEMORY, "no memory for another certificate");
 	int code = identity_from_memory(stapler, chain_pem, key_pem, &entry->identity, err);
 	if (code == 0) {
-		load_first_staples(stapler, entry->identity, entry->staple_stamp[0]);
+		load_first_staples(stapler, entry->identity, entry->staple_file[0]);
 		code = stapler_add_entries(stapler, &entry, 1, err);
 	}
 	if (code < 0)

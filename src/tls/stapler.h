@@ -17,6 +17,13 @@ struct stamp {
 	struct timespec modified, changed;
 };
 
+/* A file of the store. What was not believed may be once the clock was set right: it is judged again after a while. */
+struct looked_at {
+	struct stamp stamp;
+	bool refused;
+	int64_t refused_at; /* by the clock of then */
+};
+
 struct entry {
 	unsigned order, sequence;  /* where it stands in the set */
 	struct identity *identity; /* a reference; what the set has */
@@ -24,7 +31,7 @@ struct entry {
 	int64_t pending_since;
 	char *chain_file, *key_file; /* NULL: from memory; key_file may be a URL */
 	struct stamp chain_stamp, key_stamp;
-	struct stamp staple_stamp[2][IDENTITY_CHAIN_MAX]; /* of identity, of pending */
+	struct looked_at staple_file[2][IDENTITY_CHAIN_MAX]; /* of identity, of pending */
 };
 
 struct clinch_stapler {
@@ -64,8 +71,8 @@ void stapler_entry_free(struct entry *entry); /* NULL-safe */
 /* Reads chain and key; the identity is without staples. */
 int stapler_load_pair(clinch_stapler_t *stapler, const char *chain_file, const char *key_file, struct identity **out,
 		      struct clinch_error *err);
-/* Staples from the store for one identity; `stamps` are its places'. The lock is held, or the identity nobody else's yet. */
-int stapler_load_staples(clinch_stapler_t *stapler, struct identity *identity, struct stamp *stamps, int64_t now,
+/* Staples from the store for one identity; `files` are its places'. The lock is held, or the identity nobody else's yet. */
+int stapler_load_staples(clinch_stapler_t *stapler, struct identity *identity, struct looked_at *files, int64_t now,
 			 struct clinch_error *err);
 /* A believed response for one place of an identity, if the store rule takes it. The lock is held. */
 int stapler_take(clinch_stapler_t *stapler, struct identity *identity, unsigned place, clinch_response_t *response,

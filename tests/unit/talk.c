@@ -33,9 +33,8 @@ static struct blob dns_names(const char *name)
 	return extension("551d11", -1, SEQ(tlv(0x82, blob_text(name))));
 }
 
-struct made make_leaf(enum key key, const char *serial, const char *name, struct blob more)
+static struct made made_of(struct cert_spec spec, enum key key, const char *serial, const char *name, struct blob more)
 {
-	struct cert_spec spec = leaf_spec();
 	struct made made = { .serial = serial };
 	spec.serial = blob_hex(serial);
 	spec.subject = name;
@@ -45,6 +44,18 @@ struct made make_leaf(enum key key, const char *serial, const char *name, struct
 	made.chain = CAT(pem("CERTIFICATE", made.leaf), pem("CERTIFICATE", world_ca()));
 	made.key = blob_text(maker_key_pem[key]);
 	return made;
+}
+
+struct made make_leaf(enum key key, const char *serial, const char *name, struct blob more)
+{
+	return made_of(leaf_spec(), key, serial, name, more);
+}
+
+struct made make_leaf_until(enum key key, const char *serial, const char *name, const char *not_after)
+{
+	struct cert_spec spec = leaf_spec();
+	spec.not_after = not_after;
+	return made_of(spec, key, serial, name, BLOB_NONE);
 }
 
 struct blob staple(const struct made *made, int64_t this_update, int64_t next_update, struct blob status)

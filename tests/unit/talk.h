@@ -22,6 +22,7 @@ struct made {
 };
 
 struct made make_leaf(enum key key, const char *serial, const char *name, struct blob more);
+struct made make_leaf_until(enum key key, const char *serial, const char *name, const char *not_after);
 struct blob staple(const struct made *made, int64_t this_update, int64_t next_update, struct blob status);
 
 /* Each fails the test when it cannot. */

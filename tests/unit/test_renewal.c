@@ -42,6 +42,17 @@ static void put(const char *path, struct blob text)
 	assert_int_equal(rename(temporary, path), 0);
 }
 
+/* The store's name for it: the SHA-256 of the certificate. */
+static void name_of_response(char *out, size_t size, const struct made *made)
+{
+	uint8_t fingerprint[32];
+	int len = snprintf(out, size, "%s/", dir);
+	gnutls_hash_fast(GNUTLS_DIG_SHA256, made->leaf.data, made->leaf.len, fingerprint);
+	for (size_t i = 0; i < sizeof(fingerprint); i++)
+		len += snprintf(out + len, size - (size_t)len, "%02x", fingerprint[i]);
+	snprintf(out + len, size - (size_t)len, ".der");
+}
+
 static void expect_leaf(clinch_stapler_t *stapler, const struct made *made)
 {
 	struct clinch_stapler_state seen;
@@ -107,6 +118,113 @@ static void a_renewed_certificate_waits_for_its_staple(void **state)
 	clinch_stapler_free(stapler);
 }
 
+static void expect_stapled(clinch_stapler_t *stapler, int64_t now, bool want)
+{
+	struct clinch_stapler_state seen;
+	assert_int_equal(clinch_stapler_state(stapler, 0, now, &seen), 0);
+	assert_int_equal(seen.is_stapled, want);
+}
+
+/* A stapler with the old pair and its staple, and the renewed one's chain in the file. */
+static clinch_stapler_t *amid_renewal(const struct made *old, const struct made *renewed, struct blob status)
+{
+	clinch_stapler_t *stapler = stapler_of(NULL);
+	put(chain_path, old->chain);
+	put(key_path, old->key);
+	assert_int_equal(clinch_stapler_add_file(stapler, chain_path, key_path, NULL), 0);
+	assert_int_equal(offer(stapler, staple(old, -HOUR, 3 * DAY, status)), 0);
+	put(chain_path, renewed->chain);
+	return stapler;
+}
+
+/* The staple that the old one would go on having says "revoked". */
+static void what_replaces_a_revoked_certificate_waits_for_nothing(void **state)
+{
+	(void)state;
+	for (int must = 0; must < 2; must++) {
+		struct made old = make_leaf(KEY_LEAF, "65", "a.test", BLOB_NONE),
+			    renewed = make_leaf(KEY_LEAF, "66", "a.test", must ? must_staple() : BLOB_NONE);
+		clinch_stapler_t *stapler = amid_renewal(&old, &renewed, status_revoked(instant(-2 * HOUR), 1));
+		assert_int_equal(clinch_stapler_refresh(stapler, time(NULL), NULL), 0);
+		expect_leaf(stapler, &renewed);
+		clinch_stapler_free(stapler);
+	}
+}
+
+static void what_replaces_a_certificate_that_ended_waits_no_longer(void **state)
+{
+	(void)state;
+	struct made old = make_leaf_until(KEY_LEAF, "67", "a.test", instant(100)),
+		    renewed = make_leaf(KEY_LEAF, "68", "a.test", must_staple());
+	int64_t now = time(NULL);
+	clinch_stapler_t *stapler = amid_renewal(&old, &renewed, status_good());
+	assert_int_equal(clinch_stapler_refresh(stapler, now, NULL), 0);
+	assert_int_equal(clinch_stapler_refresh(stapler, now + 98, NULL), 0);
+	expect_leaf(stapler, &old);
+	assert_int_equal(clinch_stapler_refresh(stapler, now + 110, NULL), 0);
+	expect_leaf(stapler, &renewed);
+	clinch_stapler_free(stapler);
+}
+
+static void a_clock_that_is_set_back_makes_it_wait_once_more_and_not_for_ever(void **state)
+{
+	(void)state;
+	struct made old = make_leaf(KEY_LEAF, "69", "a.test", BLOB_NONE),
+		    renewed = make_leaf(KEY_LEAF, "6a", "a.test", BLOB_NONE);
+	int64_t now = time(NULL), back = now - DAY;
+	clinch_stapler_t *stapler = amid_renewal(&old, &renewed, status_good());
+	assert_int_equal(clinch_stapler_refresh(stapler, now, NULL), 0);
+	assert_int_equal(clinch_stapler_refresh(stapler, back, NULL), 0);
+	assert_int_equal(clinch_stapler_refresh(stapler, back + 299, NULL), 0);
+	expect_leaf(stapler, &old);
+	assert_int_equal(clinch_stapler_refresh(stapler, back + 300, NULL), 0);
+	expect_leaf(stapler, &renewed);
+	clinch_stapler_free(stapler);
+}
+
+/* A board without a battery starts in 1970: what it did not believe then is good once the time has come from the network. */
+static void what_was_refused_under_a_wrong_clock_is_judged_again(void **state)
+{
+	(void)state;
+	struct made made = make_leaf(KEY_LEAF, "6b", "a.test", BLOB_NONE);
+	const struct clinch_stapler_options options = { .store_dir = dir };
+	clinch_stapler_t *stapler = stapler_of(&options);
+	struct clinch_error err = { .text = "" };
+	char response_path[400];
+	int64_t now = time(NULL);
+	put(chain_path, made.chain);
+	put(key_path, made.key);
+	assert_int_equal(clinch_stapler_add_file(stapler, chain_path, key_path, NULL), 0);
+	name_of_response(response_path, sizeof(response_path), &made);
+	put(response_path, staple(&made, -HOUR, 3 * DAY, status_good()));
+	assert_int_equal(clinch_stapler_refresh(stapler, 600, &err), CLINCH_E_FORMAT);
+	assert_int_equal(clinch_stapler_refresh(stapler, 601, &err), 0); /* said once */
+	assert_int_equal(clinch_stapler_refresh(stapler, 700, &err), 0);
+	expect_stapled(stapler, 700, false);
+	assert_int_equal(clinch_stapler_refresh(stapler, now, &err), 0);
+	expect_stapled(stapler, now, true);
+	put(response_path, staple(&made, -HOUR - 60, 2 * DAY, status_good())); /* a replay is none of that */
+	assert_int_equal(clinch_stapler_refresh(stapler, now + 1, &err), 0);
+	expect_stapled(stapler, now, true);
+	assert_int_equal(unlink(response_path), 0);
+	clinch_stapler_free(stapler);
+}
+
+/* The same the other way: what was taken by a clock that was ahead counts for nothing once that was set right. */
+static void what_was_taken_ahead_of_time_holds_nothing_up(void **state)
+{
+	(void)state;
+	struct made made = make_leaf(KEY_LEAF, "6c", "a.test", BLOB_NONE);
+	clinch_stapler_t *stapler = stapler_of(NULL);
+	struct blob early = staple(&made, 30 * DAY, 40 * DAY, status_good());
+	gnutls_datum_t der = blob_datum(early);
+	stapler_add(stapler, &made);
+	assert_int_equal(clinch_stapler_offer(stapler, &der, time(NULL) + 31 * DAY, NULL), 0);
+	assert_int_equal(offer(stapler, staple(&made, -HOUR, 3 * DAY, status_good())), 0);
+	assert_int_equal(reason_seen(stapler, TLS13, "a.test"), CLINCH_REASON_GOOD);
+	clinch_stapler_free(stapler);
+}
+
 #define F(function) cmocka_unit_test_setup_teardown(function, make_dir, remove_dir)
 
 static int done(void **state)
@@ -121,6 +239,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		F(a_pair_is_taken_only_when_it_fits),
 		F(a_renewed_certificate_waits_for_its_staple),
+		F(what_replaces_a_revoked_certificate_waits_for_nothing),
+		F(what_replaces_a_certificate_that_ended_waits_no_longer),
+		F(a_clock_that_is_set_back_makes_it_wait_once_more_and_not_for_ever),
+		F(what_was_refused_under_a_wrong_clock_is_judged_again),
+		F(what_was_taken_ahead_of_time_holds_nothing_up),
 	};
 	return cmocka_run_group_tests_name("renewal", tests, NULL, done);
 }
