@@ -26,7 +26,7 @@ help:
 	@echo "make fuzz         each fuzzer for SECONDS (600)"
 	@echo "make coverage     the lines of src/ocsp and src/der that the fuzzers' corpora reach: at least 95 %"
 	@echo "make valgrind     the unit tests under valgrind"
-	@echo "make tsan         serve and the keeper under load, built with ThreadSanitizer"
+	@echo "make tsan         serve, keep and respond under load, built with ThreadSanitizer"
 	@echo "make mutate       takes out each refusal in turn: some test has to notice"
 	@echo "make tidy         clang-tidy; make format: clang-format over the tree"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
