@@ -94,6 +94,11 @@ static void on_ready_timeout(uv_timer_t *timer)
 	say_ready(timer->data);
 }
 
+const char *keeper_store(const struct keeper *keeper)
+{
+	return keeper->conf->store;
+}
+
 bool keeper_is_ready(const struct keeper *keeper)
 {
 	return keeper->ready;

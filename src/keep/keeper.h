@@ -54,8 +54,9 @@ void keeper_free(struct keeper *keeper);
 /* Look at all files again, now; fetch every row now that is not being fetched, when `fetch`. */
 void keeper_rescan(struct keeper *keeper, bool fetch);
 
-bool keeper_is_ready(const struct keeper *keeper); /* KEEP_READY was told */
-bool keeper_is_idle(const struct keeper *keeper);  /* all files looked at, nothing being fetched or due */
+const char *keeper_store(const struct keeper *keeper); /* its directory; borrowed until the loop goes on */
+bool keeper_is_ready(const struct keeper *keeper);     /* KEEP_READY was told */
+bool keeper_is_idle(const struct keeper *keeper);      /* all files looked at, nothing being fetched or due */
 
 /* ---- rows, for views ---- */
 

@@ -218,6 +218,9 @@ static void tell_end(struct outlet *outlet)
 	outlet->failures = 0;
 	outlet->text[0] = '\0';
 	outlet->last_success = outlet_now();
+	if (!outlet->marks.n_pending)
+		outlet_due_forget(outlet);
+	outlet->due_before = false;
 }
 
 void outlet_ended(struct outlet *outlet)
@@ -247,6 +250,7 @@ static void change(struct outlet *outlet, const struct keep_view *view, bool pen
 		return;
 	}
 	marks_set(&outlet->marks, mark, true);
+	outlet_due_note(outlet);
 	if (mark->served_until && mark->served_until < outlet->soonest_end)
 		outlet->soonest_end = mark->served_until;
 	if (!outlet->first_change_ms)
@@ -283,7 +287,7 @@ static void on_row(struct outlet *outlet, const struct keep_event *event, const 
 
 	switch (event->kind) {
 	case KEEP_LOADED:
-		change(outlet, view, !runs);
+		change(outlet, view, !runs || outlet->due_before);
 		break;
 	case KEEP_FIRST_STAPLE:
 	case KEEP_REFRESHED:
@@ -301,6 +305,8 @@ static void on_row(struct outlet *outlet, const struct keep_event *event, const 
 static void on_gone(struct outlet *outlet, const uint8_t *fingerprint)
 {
 	marks_remove(&outlet->marks, fingerprint);
+	if (!outlet->marks.n_pending && !outlet->busy && !outlet->due_before)
+		outlet_due_forget(outlet);
 	if (!is_file(outlet) || outlet->review)
 		return;
 	outlet->review = true;
@@ -342,12 +348,27 @@ void outlets_on_event(const struct keep_event *event, void *user)
 	}
 }
 
+static bool runs_for(const struct outlet *outlet, const struct keep_row *row, const struct keep_view *view)
+{
+	return outlet->conf->kind == OUTLET_RUN && outlet_wants(outlet, row, view);
+}
+
+void outlet_file_changes(struct outlets *outlets, const struct keep_row *row)
+{
+	struct keep_view view;
+
+	keep_row_view(outlets->keeper, row, &view);
+	for (size_t i = 0; i < outlets->n; i++)
+		if (runs_for(outlets->outlet[i], row, &view))
+			outlet_due_note(outlets->outlet[i]);
+}
+
 void outlet_file_changed(struct outlets *outlets, const struct keep_row *row)
 {
 	struct keep_view view;
 
 	keep_row_view(outlets->keeper, row, &view);
 	for (size_t i = 0; i < outlets->n; i++)
-		if (outlets->outlet[i]->conf->kind == OUTLET_RUN && outlet_wants(outlets->outlet[i], row, &view))
+		if (runs_for(outlets->outlet[i], row, &view))
 			change(outlets->outlet[i], &view, true);
 }

@@ -145,6 +145,7 @@ static void write_one(struct outlet *outlet, int dir, const char *name, const cl
 	const gnutls_datum_t *bytes = outlet->conf->kind == OUTLET_PEM ? &pem : &der;
 	if (is_there(dir, name, bytes, outlet->conf->mode))
 		return;
+	outlet_file_changes(outlet->all, row);
 	if (file_replace_at(dir, name, bytes->data, bytes->size, outlet->conf->mode, false, name, &err) < 0) {
 		outlet_fail(outlet, "%s", err.text);
 		outlet_again(outlet, fingerprint);

@@ -50,6 +50,8 @@ struct outlet {
 	int64_t last_success; /* Unix seconds */
 	unsigned failures;    /* in a row */
 	char text[OUTLET_TEXT_SIZE];
+	bool due_noted;  /* RUN: the store says that a run is due; */
+	bool due_before; /* since an earlier process, which did not come to it: what is loaded is pending */
 
 	struct outlet_owner *owners; /* files */
 	size_t n_owner_slots, n_owners;
@@ -83,12 +85,21 @@ void outlet_fail(struct outlet *outlet, const char *format, ...) __attribute__((
 /* This one of the batch failed: it is pending again. */
 void outlet_again(struct outlet *outlet, const uint8_t *fingerprint);
 void outlet_ended(struct outlet *outlet);
-/* A file of `row` is another one now: commands are to run for it. */
+/* A file of `row` is about to be another one, and is now: commands are to run for it. */
+void outlet_file_changes(struct outlets *outlets, const struct keep_row *row);
 void outlet_file_changed(struct outlets *outlets, const struct keep_row *row);
 /* May what is held of it be put out by this outlet, now? */
 bool outlet_wants(const struct outlet *outlet, const struct keep_row *row, const struct keep_view *view);
 
+/* ---- outlet_due.c: for a command alone; the others look at what they wrote ---- */
+void outlet_due_find(struct outlet *outlet); /* at the start */
+/* Before or with the first mark; nothing when it is noted already. */
+void outlet_due_note(struct outlet *outlet);
+void outlet_due_forget(struct outlet *outlet);
+
 /* ---- outlets.c ---- */
+/* The same file, socket or command, for whatever certificates. */
+bool outlet_is_same(const struct outlet *one, const struct outlet *other);
 /* For uv_close() of a handle whose data is an outlet: it was counted in open_handles. */
 void outlet_handle_closed(uv_handle_t *handle);
 

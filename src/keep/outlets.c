@@ -92,13 +92,17 @@ int outlets_new(struct outlets **out, uv_loop_t *loop, struct keeper *keeper, co
 		return rc;
 	}
 	outlets->n = n;
+	for (size_t i = 0; i < n; i++)
+		outlet_due_find(outlets->outlet[i]);
 	keeper_listen(keeper, outlets_on_event, outlets);
 	*out = outlets;
 	return 0;
 }
 
-static bool is_same(const struct outlet_conf *a, const struct outlet_conf *b)
+bool outlet_is_same(const struct outlet *one, const struct outlet *other)
 {
+	const struct outlet_conf *a = one->conf, *b = other->conf;
+
 	if (a->kind != b->kind || a->n_argv != b->n_argv)
 		return false;
 	if (a->kind != OUTLET_RUN)
@@ -130,6 +134,8 @@ static void inherit(struct outlet *outlet, struct outlet *old)
 		outlet->began_ms = old->began_ms;
 		outlet->failures = old->failures;
 		outlet->soonest_end = old->soonest_end;
+		outlet->due_noted |= old->due_noted;
+		outlet->due_before |= old->due_before;
 		memcpy(outlet->text, old->text, sizeof(outlet->text));
 	}
 	for (size_t i = 0; i < old->marks.n_slots; i++)
@@ -139,6 +145,8 @@ static void inherit(struct outlet *outlet, struct outlet *old)
 		hand_over(outlet, old);
 	for (size_t i = 0; i < old->n_batch; i++)
 		outlet_again(outlet, old->batch[i]);
+	if (outlet->marks.n_pending || outlet->busy)
+		outlet_due_note(outlet);
 	if (!outlet->first_change_ms)
 		outlet->first_change_ms = outlets_mono_ms(outlet->all);
 	outlet_plan(outlet);
@@ -147,8 +155,16 @@ static void inherit(struct outlet *outlet, struct outlet *old)
 static void inherit_from_all(struct outlet *outlet, const struct outlets *all)
 {
 	for (size_t i = 0; i < all->n; i++)
-		if (is_same(outlet->conf, all->outlet[i]->conf))
+		if (outlet_is_same(outlet, all->outlet[i]))
 			inherit(outlet, all->outlet[i]);
+}
+
+static bool has_heir(const struct outlet *old, struct outlet *const *made, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (outlet_is_same(made[i], old))
+			return true;
+	return false;
 }
 
 int outlets_reload(struct outlets *outlets, const struct outlet_conf *conf, size_t n, struct clinch_error *err)
@@ -162,8 +178,11 @@ int outlets_reload(struct outlets *outlets, const struct outlet_conf *conf, size
 		outlet_look_at_all(made[i]);
 		inherit_from_all(made[i], outlets);
 	}
-	for (size_t i = 0; i < outlets->n; i++)
+	for (size_t i = 0; i < outlets->n; i++) {
+		if (!has_heir(outlets->outlet[i], made, n))
+			outlet_due_forget(outlets->outlet[i]);
 		outlet_close(outlets->outlet[i]);
+	}
 	free(outlets->outlet);
 	outlets->outlet = made;
 	outlets->n = n;

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import signal
 import time
 
 from authority import Authority
@@ -177,6 +178,41 @@ def one_run_is_for_all_that_changed_and_comes_after_the_files():
         said = keep.wait_event("notice", text="ran for 3 certificates")
         expect_in("reloaded", said["text"], "the sentence")
         expect_equal(runs(log), ["3", "a b|*|$HOME|"], "what the command saw")
+
+
+@case
+def a_run_that_is_due_when_the_keeper_ends_is_made_by_the_next_one_and_once():
+    """Ended while it waits, killed while it waits, and ended while the command runs. The files are written by then."""
+    with Authority() as ca:
+        keeps = []
+        for how, after, command in (("SIGTERM", "1h", 'echo ran >>"$log"'), ("SIGKILL", "1h", 'echo ran >>"$log"'),
+                                    ("SIGTERM", "10ms", 'echo ran >>"$log"; test -e "$log.go" || exec sleep 30')):
+            leaf, out = ca.leaf(f"{len(keeps)}.example.org"), new_tempdir()
+            program, log = script("reload", command)
+            keep = Keep(put(leaf, os.path.join(new_tempdir(), "leaf.pem")), settings=outputs(
+                f'{{ der: "{out}/x.der" }}', f"{{ run: [ {program} ], after: {after} }}"))
+            keep.start()
+            wait_for(lambda: read(f"{out}/x.der"), 5, "the file")
+            if after != "1h":
+                wait_for(lambda: runs(log), 5, "the command")
+            keep.process.popen.send_signal(getattr(signal, how))
+            keep.process.wait()
+            keeps.append((keep, log, len(runs(log))))
+            with open(f"{log}.go", "w"), open(keep.conf) as conf:
+                text = conf.read().replace("after: 1h", "after: 10ms")
+            with open(keep.conf, "w") as conf:
+                conf.write(text)
+        for keep, log, before in keeps:
+            keep.start()
+            keep.wait_event("notice", text="ran for 1 certificates")
+            expect_equal(len(runs(log)) - before, 1, "runs after the restart")
+            wait_for(lambda: not [n for n in os.listdir(keep.store) if n.startswith(".due")], 5, "nothing to be due")
+            keep.stop()
+            keep.start()
+            keep.wait_event("loaded")
+        time.sleep(0.5)  # fifty times what is gathered: nothing may come
+        for keep, log, before in keeps:
+            expect_equal(len(runs(log)) - before, 1, "runs after a restart with nothing due")
 
 
 @case
