@@ -107,7 +107,7 @@ CLINCH_API CLINCH_MUST_USE int clinch_stapler_offer(clinch_stapler_t *stapler, c
 struct clinch_stapler_state {
 	const char *chain_file;         /* "" from memory; borrowed until the next change */
 	uint8_t fingerprint[32];        /* SHA-256 of the leaf */
-	bool must_staple, wants_staple; /* wants: it names an OCSP responder, or must staple */
+	bool must_staple, wants_staple; /* wants: it names an OCSP responder, or must staple; 7 days of life at least */
 	bool is_stapled;                /* a session that began now would be given its staple */
 	struct clinch_verdict verdict;  /* of the leaf's staple; MISSING when there is none */
 	uintptr_t reserved[4];          /* 0 */

@@ -101,6 +101,7 @@ static int read_conf(struct serve_loaded *loaded, const struct serve_settings *s
 	if (!loaded->file.has_serve)
 		return error_set(err, CLINCH_E_FORMAT, "%s: it has no section \"serve\"", set->file);
 	loaded->conf = loaded->file.serve;
+	loaded->conf.fallback = loaded->file.keep.fallback;
 	loaded->metrics = loaded->file.serve_metrics;
 	return 0;
 }

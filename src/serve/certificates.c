@@ -11,9 +11,29 @@ struct look {
 	const struct serve_hooks *hooks;
 };
 
+static enum cert_response response_of(const struct certificate *certificate)
+{
+	enum cert_response own = certificate->where->entry[certificate->index]->identity->response;
+
+	return own == CERT_NO_RESPONDER && certificate->responder ? CERT_RESPONSE_TO_HAVE : own;
+}
+
+/* As the keeper decides what it asks for; a must-staple certificate is missed whatever there is to have. */
 static bool has_staple_to_come(const struct certificate *certificate, const struct clinch_stapler_state *now)
 {
-	return now->wants_staple || certificate->responder;
+	return now->must_staple || response_of(certificate) == CERT_RESPONSE_TO_HAVE;
+}
+
+static const char *why_no_staple(const struct certificate *certificate)
+{
+	switch (response_of(certificate)) {
+	case CERT_SELF_ISSUED:
+		return "it is self-signed: there is nothing to staple";
+	case CERT_SHORT_LIVED:
+		return "it lives less than 7 days: no staple is fetched for it";
+	default:
+		return "it names no OCSP responder: there is nothing to staple";
+	}
 }
 
 static void tell(const struct look *look, enum serve_event_kind kind, enum serve_level level, const char *text)
@@ -40,7 +60,7 @@ static void tell_identity(const struct look *look)
 	memcpy(certificate->fingerprint, look->now.fingerprint, sizeof(certificate->fingerprint));
 	if (!has_staple_to_come(certificate, &look->now) && !certificate->told_no_responder) {
 		certificate->told_no_responder = true;
-		tell(look, SERVE_NO_RESPONDER, SERVE_INFO, "it names no OCSP responder: there is nothing to staple");
+		tell(look, SERVE_NO_RESPONDER, SERVE_INFO, why_no_staple(certificate));
 	}
 }
 

@@ -28,6 +28,7 @@ struct serve_conf {
 	const struct serve_certificate *certificate;
 	size_t n_certificates;
 	const char *store;       /* directory; the child fills it */
+	const char *fallback;    /* is asked about certificates that name no responder; NULL: nobody is */
 	const char *issuers;     /* a PEM file of issuers that chain files are without; NULL: none */
 	const char *const *alpn; /* in the server's order of preference; none: ALPN is not answered */
 	size_t n_alpn;
@@ -58,7 +59,7 @@ enum serve_event_kind {
 	SERVE_REFRESHED,      /* a newer one */
 	SERVE_REVOKED,        /* it says "revoked" */
 	SERVE_UNSTAPLED,      /* the staple's time is over and no newer one came */
-	SERVE_NO_RESPONDER,   /* once a certificate: it names no responder, so that there is nothing to staple */
+	SERVE_NO_RESPONDER,   /* once a certificate: there is nothing to staple; text: why */
 	SERVE_WAITING,        /* must_staple: wait; it is not served yet */
 	SERVE_RENEWED,        /* another certificate (or key) came from the same files */
 	SERVE_REFRESH_FAILED, /* a file cannot be used; what was held stays. Told when the sentence changes */

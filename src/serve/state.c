@@ -174,9 +174,11 @@ static int add_certificates(struct state *state, const struct serve_conf *conf, 
 	for (size_t i = 0; i < conf->n_certificates; i++) {
 		const struct serve_certificate *from = &conf->certificate[i];
 
-		state->certificate[state->n_certificates++] = (struct certificate){
-			.chain = from->chain, .key = from->key, .responder = from->responder, .waits = from->wait
-		};
+		state->certificate[state->n_certificates++] =
+			(struct certificate){ .chain = from->chain,
+					      .key = from->key,
+					      .responder = from->responder ? from->responder : conf->fallback,
+					      .waits = from->wait };
 		any_waits |= from->wait;
 	}
 	int code = new_stapler(&state->stapler, conf, err);

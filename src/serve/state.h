@@ -14,7 +14,7 @@
 
 struct certificate {             /* the main thread's: where it is, and what was told of it */
 	const char *chain, *key; /* the configuration's */
-	const char *responder;
+	const char *responder;   /* that is asked though the certificate names none; NULL: none */
 	clinch_stapler_t *where; /* borrowed: the serving one or the waiting one */
 	unsigned index;          /* in there */
 	bool waits;              /* is in the waiting one; where it stays, unlooked at, once it is served */

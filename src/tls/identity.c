@@ -361,7 +361,8 @@ static int fill_from_leaf(struct identity *identity, const struct chain *chain, 
 		return error_gnutls(err, rc, "%s: the first certificate cannot be hashed", name);
 	identity->not_after = view.not_after;
 	identity->must_staple = cert_view_must_staple(&view);
-	identity->wants_staple = identity->must_staple || has_responder(&view);
+	identity->response = cert_view_response(&view, false);
+	identity->wants_staple = identity->must_staple || identity->response == CERT_RESPONSE_TO_HAVE;
 	int code = take_key(identity, key, name, err);
 	if (code < 0)
 		return code;

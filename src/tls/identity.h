@@ -30,8 +30,9 @@ struct identity {
 	unsigned kind;                                 /* one of enum hello_keys; 0: none of them */
 	clinch_subject_t *subject[IDENTITY_CHAIN_MAX]; /* NULL: its issuer is not known, or it is self-signed */
 	bool must_staple, wants_staple;
-	int64_t not_after; /* of the first */
-	char **name;       /* n_names lower-case DNS names, wildcards as they stand */
+	enum cert_response response; /* of the first: is there one to have, by what the certificate says itself? */
+	int64_t not_after;           /* of the first */
+	char **name;                 /* n_names lower-case DNS names, wildcards as they stand */
 	unsigned n_names;
 	struct counted_slot staples; /* struct staples, never empty */
 };

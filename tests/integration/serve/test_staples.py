@@ -165,6 +165,35 @@ def is_ready_at_once_when_there_is_nothing_to_staple():
 
 
 @case
+def nothing_is_waited_for_that_the_keeper_does_not_ask_for():
+    """Less than 7 days of life: no response is kept; unless it is must-staple."""
+    short = pki.leaf("short.example.org", label="short", ocsp_url=NOWHERE, days=3)
+    began = time.monotonic()
+    with Serve("--ready-timeout", 60, certificates=(short,), store=Store()) as server:
+        expect(time.monotonic() - began < 10, "it waited")
+        expect_in("7 days", server.wait_event("no-responder")[0]["text"], "what is said")
+    short = pki.leaf("short.example.org", label="short must", ocsp_url=NOWHERE, days=3, must_staple=True)
+    with Serve("--ready-timeout", 1, certificates=(short,), store=Store()) as server:
+        expect_in("without the staples of 1", server.wait_event("ready")[0]["text"], "what is said")
+        expect_equal(server.events("no-responder"), [], "lines about nothing to staple")
+
+
+@case
+def the_fallback_makes_a_staple_to_wait_for():
+    store, path = Store(), os.path.join(new_tempdir(), "clinch.yaml")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(f"store: {store.dir}\nfetch: {{ fallback: \"{NOWHERE}\" }}\nserve:\n  listen: [ \"127.0.0.1:0\" ]\n"
+                f"  backend: 127.0.0.1:9\n  keeper: none\n  ready_timeout: 30s\n  certificates:\n"
+                f"    - {{ chain: \"{plain.chain_file}\", key: \"{plain.key_file}\" }}\n")
+    with Serve(conf=path, store=store, wait=False) as server:
+        store.put(plain)
+        server.wait_ready()
+        server.wait_event("stapled")
+        expect_equal(server.events("no-responder"), [], "lines about nothing to staple")
+        expect(look(server.address, name="plain.example.org").staple, "no staple")
+
+
+@case
 def a_certificate_that_waits_is_sent_to_nobody_before_its_staple():
     store = Store()
     with Serve("--ready-timeout", 1, "--must-staple", "wait", certificates=(must,), store=store) as server:
