@@ -99,8 +99,8 @@ static void end_waiting(struct state *state, const struct look *look, int64_t no
 
 	if (has_staple_to_come(certificate, &look->now) && !look->now.is_stapled)
 		return;
-	if (stapler_inherit_entry(state->stapler, &pair, certificate->where->entry[certificate->index], now, &entry, &err) <
-		    0 ||
+	if (stapler_inherit_entry(state->stapler, &pair, certificate->where->entry[certificate->index], true, now, &entry,
+				  &err) < 0 ||
 	    stapler_add_entries(state->stapler, &entry, 1, &err) < 0) {
 		stapler_entry_free(entry);
 		return;

@@ -14,6 +14,7 @@
 
 struct work {
 	clinch_stapler_t *stapler;
+	bool same_issuers;
 	struct entry **before; /* by the names of their files */
 	unsigned n_before;
 	int64_t now;
@@ -51,8 +52,9 @@ static int by_pair(const void *pair, const void *entry)
 
 static int sort_before(struct work *work, const clinch_stapler_t *before)
 {
-	if (!before || !stapler_may_inherit(work->stapler, before) || before->n == 0)
+	if (!before || before->n == 0)
 		return 0;
+	work->same_issuers = stapler_same_issuers(work->stapler, before);
 	work->before = malloc(before->n * sizeof(*work->before));
 	if (!work->before)
 		return CLINCH_E_MEMORY;
@@ -89,7 +91,8 @@ static int load_one(struct work *work, unsigned i, struct clinch_error *err)
 	const struct entry *before = find_before(work, pair);
 
 	if (before)
-		return stapler_inherit_entry(work->stapler, pair, before, work->now, &work->entries[i], err);
+		return stapler_inherit_entry(work->stapler, pair, before, work->same_issuers, work->now, &work->entries[i],
+					     err);
 	return stapler_load_entry(work->stapler, pair, &work->entries[i], err);
 }
 

@@ -249,7 +249,7 @@ int stapler_load_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pa
 
 /* ---- from another stapler ---- */
 
-bool stapler_may_inherit(const clinch_stapler_t *stapler, const clinch_stapler_t *before)
+bool stapler_same_issuers(const clinch_stapler_t *stapler, const clinch_stapler_t *before)
 {
 	if (!stapler->issuers_file || !before->issuers_file)
 		return stapler->issuers_file == before->issuers_file;
@@ -265,7 +265,7 @@ static struct identity *share(struct identity *identity)
 }
 
 int stapler_inherit_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pair, const struct entry *before,
-			  int64_t now, struct entry **out, struct clinch_error *err)
+			  bool same_issuers, int64_t now, struct entry **out, struct clinch_error *err)
 {
 	struct entry *entry = *out = new_entry(pair);
 
@@ -274,7 +274,8 @@ int stapler_inherit_entry(clinch_stapler_t *stapler, const struct clinch_stapler
 	entry->identity = share(before->identity);
 	memcpy(entry->staple_file, before->staple_file, sizeof(entry->staple_file));
 	entry->pending_since = before->pending_since;
-	if (stamp_equals(&entry->chain_stamp, &before->chain_stamp) && stamp_equals(&entry->key_stamp, &before->key_stamp)) {
+	if (same_issuers && stamp_equals(&entry->chain_stamp, &before->chain_stamp) &&
+	    stamp_equals(&entry->key_stamp, &before->key_stamp)) {
 		entry->pending = share(before->pending);
 		return 0;
 	}

@@ -58,12 +58,13 @@ int stapler_load_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pa
 		       struct clinch_error *err);
 /*
  * The same from an entry of another stapler, which is not refreshed meanwhile: what that one serves is served here too,
- * staples included, and read anew only where a file has changed. The new pair then waits for its staple, as with a refresh.
+ * staples included, and read anew only where a file has changed, or issuers may be others. The new pair then waits for its
+ * staple, as with a refresh.
  */
 int stapler_inherit_entry(clinch_stapler_t *stapler, const struct clinch_stapler_pair *pair, const struct entry *before,
-			  int64_t now, struct entry **out, struct clinch_error *err);
+			  bool same_issuers, int64_t now, struct entry **out, struct clinch_error *err);
 /* Would both make the same of a pair? They look for issuers in the same file, which has not changed. */
-bool stapler_may_inherit(const clinch_stapler_t *stapler, const clinch_stapler_t *before);
+bool stapler_same_issuers(const clinch_stapler_t *stapler, const clinch_stapler_t *before);
 /* All of them or none: on failure they stay the caller's. */
 int stapler_add_entries(clinch_stapler_t *stapler, struct entry **entries, unsigned n, struct clinch_error *err);
 void stapler_entry_free(struct entry *entry); /* NULL-safe */

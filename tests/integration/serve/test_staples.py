@@ -249,13 +249,14 @@ def a_renewed_certificate_is_taken_as_a_pair():
         expect_equal(len(server.events("refresh-failed")), 1, "lines about the pair that did not fit")
 
 
-def renewal_and_reload(name, *options, **more):
+def renewal_and_reload(name, *options, before_each=lambda: None, **more):
     """What a hook of an ACME client does: the files are replaced, then SIGHUP; the new certificate has no staple yet."""
     first, second = two_of(name, **more)
     store, files = Store(first), Files(first)
     with Serve("--ready-timeout", 1, *options, certificates=(files,), store=store) as server:
         files.write(second, second)
         for turn in (1, 2):  # what waits goes on waiting through another reload
+            before_each()
             server.hup()
             server.wait_event("reloaded", turn)
             for _ in range(10):
@@ -276,6 +277,19 @@ def a_renewed_certificate_waits_for_its_staple_through_reloads():
 @case
 def a_renewed_must_staple_certificate_that_waits_does_so_through_reloads():
     renewal_and_reload("must.example.org", "--must-staple", "wait", "--on-unstapled", "refuse", must_staple=True)
+
+
+@case
+def a_renewed_certificate_waits_also_where_the_issuers_change_with_it():
+    issuers = os.path.join(new_tempdir(), "issuers.pem")
+
+    def write():
+        with open(pki.root.cert_file, "rb") as f, open(issuers + ".new", "wb") as to:
+            to.write(f.read())
+        os.replace(issuers + ".new", issuers)
+
+    write()
+    renewal_and_reload("www.example.org", "--issuers", issuers, before_each=write)
 
 
 @case
