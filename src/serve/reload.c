@@ -120,7 +120,10 @@ void reload_begin(struct server *server)
 	struct candidate next = { .conf = NULL };
 
 	event_tell(hooks, (struct serve_event){ .kind = SERVE_RELOADING, .level = SERVE_DEBUG, .n = -1 });
-	reload_abandon(server); /* one that still waits was asked for before this one */
+	/* One that still waits was asked for before this one, which is to wait no longer than that one would have: however
+	 * often it is asked for, something new takes over. */
+	uint64_t until = server->next.state ? server->next_until_ms : UINT64_MAX;
+	reload_abandon(server);
 	next.conf = hooks->reload ? hooks->reload(hooks->user) : server->now.conf;
 	if (!next.conf) {
 		event_say(hooks, SERVE_RELOAD_FAILED, SERVE_ERROR, "the configuration before stays in use");
@@ -131,5 +134,7 @@ void reload_begin(struct server *server)
 	inherit(next.state, server->now.state);
 	server->next = next;
 	server->next_until_ms = uv_now(&server->loop) + next.state->ready_timeout_ms;
+	if (server->next_until_ms > until)
+		server->next_until_ms = until;
 	server_look_soon(server);
 }

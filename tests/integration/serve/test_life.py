@@ -254,6 +254,23 @@ def it_ends_when_told_to_before_it_was_ready():
         server.stop_well()
 
 
+@case
+def reloads_that_come_faster_than_staples_still_come_to_an_end():
+    fresh = pki.leaf("www.example.org", label="without a staple", ocsp_url=NOWHERE)
+    with Backend(echo) as backend:
+        store = Store(leaf)
+        path = configuration(store, backend, [leaf], more="ready_timeout: 1s")
+        with Serve(conf=path) as server:
+            write_configuration(path, store, backend, [fresh], more="ready_timeout: 1s")
+
+            def hup_again():
+                server.hup()
+                return server.events("reloaded")
+
+            wait_for(hup_again, 10, "a reload, SIGHUP after SIGHUP")
+            wait_for(lambda: look(server.address).leaf == fresh.cert.serial_number, 5, "the new certificate")
+
+
 # --- who may start it, and how ----------------------------------------------------------------------------------------------------
 
 
