@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SLICE_MS 20
 #define FILE_LEN_MAX (256 * 1024)
@@ -155,41 +156,70 @@ static void write_one(struct outlet *outlet, int dir, const char *name, const cl
 	outlet_file_changed(outlet->all, row);
 }
 
-static void remove_one(struct outlet *outlet, int dir, const char *name, const struct keep_row *row)
+static void remove_one(struct outlet *outlet, int dir, const char *name, const struct keep_row *row,
+		       const struct keep_view *view, const char *why)
 {
 	struct batch *batch = outlet->kind;
 
-	if (!outlet->conf->remove_expired || (unlinkat(dir, name, 0) < 0 && errno == ENOENT))
+	if (!outlet->conf->remove_expired || faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
+	outlet_file_changes(outlet->all, row);
+	if (unlinkat(dir, name, 0) < 0) {
+		outlet_fail(outlet, "%s cannot be removed: %s", name, strerror(errno));
+		outlet_again(outlet, view->fingerprint);
+		return;
+	}
 	batch->changed = true;
-	outlet_say(outlet, KEEP_WARNING, outlet->conf->target, "%s is removed: its response has ended", name);
+	outlet_say(outlet, KEEP_WARNING, outlet->conf->target, "%s is removed: %s", name, why);
 	outlet_file_changed(outlet->all, row);
+}
+
+/* on_revoked: drop. What says "good" must not stay there, and where there has to be a file, the truth takes its place. */
+static bool is_dropped(struct outlet *outlet, int dir, const char *name, const struct keep_row *row,
+		       const struct keep_view *view)
+{
+	if (view->state != KEEP_REVOKED || !view->drop_revoked)
+		return false;
+	remove_one(outlet, dir, name, row, view, "its certificate is revoked");
+	return outlet->conf->remove_expired || faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+}
+
+/* keeper_response() judges it anew: what is written was believed a moment ago. */
+static void put_out_one(struct outlet *outlet, int dir, const char *name, const struct keep_row *row,
+			const struct keep_view *view)
+{
+	int64_t now = outlet_now();
+	clinch_response_t *response;
+
+	if (view->state == KEEP_MISSING || is_dropped(outlet, dir, name, row, view))
+		return;
+	if (view->state == KEEP_EXPIRED || now >= view->fresh_until) {
+		remove_one(outlet, dir, name, row, view, "its response has ended");
+		return;
+	}
+	response = keeper_response(outlet->all->keeper, row, now);
+	if (response) {
+		write_one(outlet, dir, name, response, row, view->fingerprint);
+	} else {
+		outlet_fail(outlet, "%s: its response cannot be had from the store", view->name);
+		outlet_again(outlet, view->fingerprint);
+	}
+	clinch_response_unref(response);
 }
 
 static void put_out(struct outlet *outlet, int dir, const uint8_t *fingerprint)
 {
 	const struct keep_row *row = keeper_find(outlet->all->keeper, fingerprint);
 	auto_buf name = { .max = 2 * PATH_MAX };
-	clinch_response_t *response = NULL;
 	struct keep_view view;
 
 	if (!row)
 		return;
 	keep_row_view(outlet->all->keeper, row, &view);
-	if (!expand(&name, outlet, &view)) {
+	if (!expand(&name, outlet, &view))
 		outlet_fail(outlet, "%s: the file's name would be too long", view.name);
-		return;
-	}
-	if (!may_have(outlet, &view, (char *)name.data))
-		return;
-	/* keeper_response() judges it anew: what is written was believed a moment ago. */
-	if (view.state == KEEP_GOOD || (view.state == KEEP_REVOKED && !view.drop_revoked))
-		response = keeper_response(outlet->all->keeper, row, outlet_now());
-	if (response)
-		write_one(outlet, dir, (char *)name.data, response, row, fingerprint);
-	else if (view.state == KEEP_EXPIRED)
-		remove_one(outlet, dir, (char *)name.data, row);
-	clinch_response_unref(response);
+	else if (may_have(outlet, &view, (char *)name.data))
+		put_out_one(outlet, dir, (char *)name.data, row, &view);
 }
 
 /* ---- a batch ---- */

@@ -37,6 +37,7 @@ struct haproxy { /* outlet->kind */
 	uint8_t sha1[SHA1_LEN]; /* of the row at work */
 	gnutls_datum_t base64;  /* its response */
 	char name[64];
+	bool replace_only; /* nothing is to come where there is nothing */
 };
 
 static void next(struct haproxy *haproxy);
@@ -270,7 +271,9 @@ static void on_set(char *answer, const char *trouble, void *user)
 	if (strstr(answer, "OCSP Response updated!")) {
 		next(haproxy);
 	} else if (strstr(answer, "does not match any certificate")) {
-		if (haproxy->listed)
+		if (haproxy->replace_only)
+			next(haproxy);
+		else if (haproxy->listed)
 			set_certificate(haproxy);
 		else
 			ask_text(haproxy, on_listed, "show ssl cert\n");
@@ -281,31 +284,45 @@ static void on_set(char *answer, const char *trouble, void *user)
 	}
 }
 
-/* Fills in what the questions are made of. False: there is nothing to put out. */
+static bool read_subject(struct haproxy *haproxy, const struct keep_row *row, clinch_response_t *response)
+{
+	gnutls_datum_t der = clinch_response_der(response), cert;
+	auto_subject *subject = NULL;
+
+	if (keeper_subject(haproxy->outlet->all->keeper, row, &subject, NULL) < 0)
+		return false;
+	cert = clinch_subject_cert(subject);
+	return gnutls_base64_encode2(&der, &haproxy->base64) == 0 &&
+	       gnutls_hash_fast(GNUTLS_DIG_SHA1, cert.data, cert.size, haproxy->sha1) == 0;
+}
+
+/* Fills in what the questions are made of. False: there is nothing to put out. Of a certificate that is revoked nothing is
+ * put in by on_revoked: drop, but HAProxy cannot be made to forget what it has, so the truth takes its place. */
 static bool prepare(struct haproxy *haproxy, const uint8_t *fingerprint)
 {
 	const struct keeper *keeper = haproxy->outlet->all->keeper;
 	const struct keep_row *row = keeper_find(keeper, fingerprint);
-	clinch_response_t *response = NULL;
-	clinch_subject_t *subject = NULL;
+	int64_t now = outlet_now();
+	clinch_response_t *response;
 	struct keep_view view;
-	bool fits = false;
+	bool fits;
 
 	gnutls_free(haproxy->base64.data);
 	haproxy->base64 = (gnutls_datum_t){ 0 };
 	if (!row)
 		return false;
 	keep_row_view(keeper, row, &view);
+	if ((view.state != KEEP_GOOD && view.state != KEEP_REVOKED) || now >= view.fresh_until)
+		return false;
 	snprintf(haproxy->name, sizeof(haproxy->name), "%s", view.name);
-	if (view.state == KEEP_GOOD || (view.state == KEEP_REVOKED && !view.drop_revoked))
-		response = keeper_response(keeper, row, outlet_now());
-	if (response && keeper_subject(keeper, row, &subject, NULL) == 0) {
-		gnutls_datum_t der = clinch_response_der(response), cert = clinch_subject_cert(subject);
-
-		fits = gnutls_base64_encode2(&der, &haproxy->base64) == 0 &&
-		       gnutls_hash_fast(GNUTLS_DIG_SHA1, cert.data, cert.size, haproxy->sha1) == 0;
+	haproxy->replace_only = view.state == KEEP_REVOKED && view.drop_revoked;
+	response = keeper_response(keeper, row, now);
+	fits = response && read_subject(haproxy, row, response);
+	if (!fits) {
+		outlet_fail(haproxy->outlet, "%s: its response cannot be had from the store, or its file has changed",
+			    view.name);
+		outlet_again(haproxy->outlet, fingerprint);
 	}
-	clinch_subject_unref(subject);
 	clinch_response_unref(response);
 	return fits;
 }

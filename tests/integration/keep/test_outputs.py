@@ -118,6 +118,41 @@ def an_ended_response_is_removed_where_that_was_asked_for():
 
 
 @case
+def a_good_one_does_not_outlive_revocation_where_that_is_dropped():
+    with Authority() as ca:
+        ca.life_s = 6
+        leaf, late, out = ca.leaf("www.example.org"), ca.leaf("late.example.org"), new_tempdir()
+        ca.mode[late.serial] = "revoked"
+        ca.life_of[late.serial] = 3600
+        paths = [put(c, os.path.join(new_tempdir(), "leaf.pem")) for c in (leaf, late)]
+        keep = Keep(*[f'{{ path: "{path}", on_revoked: drop }}' for path in paths], settings=outputs(
+            f'{{ der: "{out}/removed-{{name}}", when_expired: remove }}', f'{{ der: "{out}/left-{{name}}", server: nginx }}')).start()
+        removed, left = f"{out}/removed-www.example.org", f"{out}/left-www.example.org"
+        wait_for(lambda: read(removed) and read(left), 5, "both files")
+        ca.life_s, ca.mode[leaf.serial] = 3600, "revoked"
+        keep.wait_event("revoked", leaf.label)
+        wait_for(lambda: read(removed) is None, 5, "the removal")
+        wait_for(lambda: read(left) == read(keep.path_of(leaf)), 5, "the truth in the place of what says good")
+        expect_equal(keep.held(leaf).certificate_status.name, "REVOKED", "what it says")
+        keep.wait_event("revoked", late.label)
+        expect_equal(sorted(os.listdir(out)), [".changed", "left-www.example.org"], "files")
+
+
+@case
+def a_revoked_one_that_has_ended_is_removed_too():
+    with Authority() as ca:
+        ca.life_s = 4
+        leaf, out = ca.leaf("www.example.org"), new_tempdir()
+        ca.mode[leaf.serial] = "revoked"
+        keep = Keep(put(leaf, os.path.join(new_tempdir(), "leaf.pem")), settings=outputs(
+            f'{{ der: "{out}/x.der", when_expired: remove }}')).start()
+        wait_for(lambda: read(f"{out}/x.der"), 5, "the file")
+        ca.mode[leaf.serial] = 500
+        keep.wait_event("expired", seconds=10)
+        wait_for(lambda: read(f"{out}/x.der") is None, 5, "the removal")
+
+
+@case
 def what_the_store_has_counts_again_once_a_wrong_clock_is_set():
     """A board that boots in 1970, and one whose clock was ahead; no responder answers."""
     with Authority() as ca:
