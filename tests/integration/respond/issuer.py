@@ -33,7 +33,8 @@ def write(path, data):
 
 def new_key(sort):
     return {"p256": lambda: ec.generate_private_key(ec.SECP256R1()), "p384": lambda: ec.generate_private_key(ec.SECP384R1()),
-            "rsa": lambda: rsa.generate_private_key(65537, 2048), "ed25519": ed25519.Ed25519PrivateKey.generate}[sort]()
+            "rsa": lambda: rsa.generate_private_key(65537, 2048), "rsa4096": lambda: rsa.generate_private_key(65537, 4096),
+            "ed25519": ed25519.Ed25519PrivateKey.generate}[sort]()
 
 
 class Pair:

@@ -8,13 +8,14 @@ import resource
 import time
 
 import ask
+import told
 from abusing import Flood, Other, Pipeline, Rude, drip, expect_well, idle
 from harness import case, expect, expect_equal, main, new_tempdir, wait_for
 from issuer import Ca, Index
 from respond import SOAK, Respond
-from talk import get, message, post
+from talk import Talk, exchange, get, message, post
 
-DEADLINE_S, LATE_S = (10, 5) if SOAK else (3, 3)
+DEADLINE_S, LATE_S = (10, 10) if SOAK else (3, 6)
 IDLE, SLOW, FLOODS, FLOODED, PIPELINED = (10000, 1000, 100, 20000, 10000) if SOAK else (400, 160, 8, 100, 1500)
 PIECES = 2000  # connections that one thread holds
 GOOD = 0x1001
@@ -42,7 +43,7 @@ def asked(other, more=20):
 def tell(what, other):
     if SOAK:
         times = ", ".join(f"p{100 * part:g} {1000 * other.percentile(part):.1f} ms" for part in (0.5, 0.99, 0.999))
-        print(f"# {what}: {times} of {len(other.times_s)} answers, by clients in one process of Python", flush=True)
+        print(f"#| {what}: {times} of {len(other.times_s)} answers, by clients in one process of Python", flush=True)
 
 
 @case
@@ -86,9 +87,47 @@ def floods_and_the_rude_are_nobody_elses_trouble():
         expect_equal(sorted(set().union(*(f.outcomes for f in floods)) - {"successful", "tryLater"}), [], "other outcomes of the flood")
         expect(sum(f.outcomes.get("successful", 0) for f in floods) > FLOODED / 10, "nobody of the flood was answered")
         expect(all(r.count > 20 for r in rude), f"that was not rude: {[r.count for r in rude]}")
-        tell(f"beside {FLOODS} floods of nonces, connect-and-close, resets", other)
+        outcomes = {name: sum(f.outcomes.get(name, 0) for f in floods) for name in ("successful", "tryLater")}
+        tell(f"beside {FLOODS} floods of nonces ({outcomes}), connect-and-close, resets", other)
         asked(other)
     expect_well(other, *floods, *rude)
+
+
+def outcomes_at_once(address, messages):
+    """Each on a connection of its own, all of them before the first answer is read."""
+    talks, outcomes = [], {}
+    try:
+        for data in messages:
+            talks.append(Talk(address, seconds=20).send(data))
+        for talk in talks:
+            outcome = told.Told(talk.read().body).outcome
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    finally:
+        for talk in talks:
+            talk.close()
+    return outcomes
+
+
+@case
+def more_nonces_than_can_be_signed_are_told_tryLater_and_nobody_else_is():
+    slow = Ca(new_tempdir(), "slow", sort="rsa4096")
+    rows = Index(os.path.join(slow.dir, "index.txt")).add("V", GOOD).save()
+    request = ask.request(ask.cert_id(slow, GOOD))
+    nonced = post(ask.request(ask.cert_id(slow, GOOD), extensions=[ask.nonce(32)]))
+    fixed = ["--ca", slow.cert_file, "--signer", slow.cert_file, "--key", slow.key_file, "--index", rows.path, "--request-timeout", "3"]
+    with Respond(None, *fixed) as one, Other(one.address, request, "good") as other:
+        asked(other)
+        for number in (400, 1600, 6400):  # until it is too much for this machine
+            outcomes = outcomes_at_once(one.address, [nonced] * number)
+            expect_equal(set(outcomes) - {"successful", "tryLater"}, set(), "other outcomes")
+            expect(outcomes.get("successful", 0) > 0, f"nobody was answered: {outcomes}")
+            if "tryLater" in outcomes:
+                break
+        expect("tryLater" in outcomes, f"{number} were not too much")
+        asked(other)
+        wait_for(lambda: one.events("shedding"), 5, "a line of the log about it")
+        expect_equal(told.Told(exchange(one.address, nonced).body).outcome, "successful", "a nonce when it is over")
+    expect_well(other)
 
 
 @case

@@ -89,8 +89,9 @@ def an_old_client_that_asks_for_it_keeps_its_connection():
 
 @case
 def a_client_that_has_said_all_is_answered():
-    """It has closed its side: netcat, and some Java."""
-    for data in (get(TARGET), post(REQUEST), post(NONCED)):
+    """It has closed its side, as netcat does. Not so what has to be signed first: libmicrohttpd may take that for an abort."""
+    is_good(exchange(address(), get(TARGET)))
+    for data in [get(TARGET), post(REQUEST)] * 10:
         with talk() as t:
             t.send(data).half_close()
             is_good(t.read())

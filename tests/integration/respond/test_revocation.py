@@ -12,7 +12,7 @@ def check(kind, way):
     with scene.running() as responder, Load(responder, scene) as load:
         took = sorted(scene.revoke_and_see(responder, way) for _ in range(TIMES))
     load.expect_all_right()
-    print(f"# seen after {took[len(took) // 2]:.3f} s in the median, {took[-1]:.3f} s at most; {load.asked} other answers", flush=True)
+    print(f"#| seen after {took[len(took) // 2]:.3f} s in the median, {took[-1]:.3f} s at most; {load.asked} other answers", flush=True)
 
 
 for each_kind, each_way in WAYS:
