@@ -14,6 +14,7 @@
 #include "store/store.h"
 #include "x509/chain.h"
 #include "x509/subject.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -160,8 +161,14 @@ static int by_store(struct put *put, const char *dir, struct clinch_error *err)
 {
 	const struct clinch_policy policy = { 0 };
 	struct store *store = NULL;
-	int rc = store_open(&store, dir, true, err);
+	int rc;
 
+	if (geteuid() == 0 && access(dir, F_OK) < 0 && errno == ENOENT)
+		return error_set(err, CLINCH_E_MISSING,
+				 "%s: is not there, and made by root it would be closed to the keeper; start that first, or "
+				 "make the directory as its user",
+				 dir);
+	rc = store_open(&store, dir, true, err);
 	if (rc < 0)
 		return rc;
 	rc = store_offer(store, put->subject, put->response, time(NULL), &policy, &put->answer, err);

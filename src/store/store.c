@@ -75,6 +75,18 @@ static void leave_pid(int lock)
 		return;
 }
 
+/* Root may bring a response before the keeper's first start, and must not lock it out. */
+static void give_to_owner(const struct store *store)
+{
+	struct stat dir, lock;
+
+	if (geteuid() != 0 || fstat(store->dir, &dir) < 0 || fstat(store->lock, &lock) < 0 ||
+	    (lock.st_uid == dir.st_uid && lock.st_gid == dir.st_gid))
+		return;
+	if (fchown(store->lock, dir.st_uid, dir.st_gid) < 0)
+		return; /* the lock of the directory does where that of the file cannot be had */
+}
+
 /* That of the directory needs no room on the disk, and no disk that can be written; that of the file is for file systems
  * that do not lock directories (NFS). Who can have both has both. */
 static int take_lock(struct store *store, struct clinch_error *err)
@@ -84,13 +96,14 @@ static int take_lock(struct store *store, struct clinch_error *err)
 	if (!has_directory && errno == EWOULDBLOCK)
 		return refuse_second_writer(store, err);
 	store->lock = openat(store->dir, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (store->lock < 0 && has_directory && (errno == EROFS || errno == ENOSPC || errno == EDQUOT))
+	if (store->lock < 0 && has_directory && (errno == EROFS || errno == ENOSPC || errno == EDQUOT || errno == EACCES))
 		return 0; /* what is held is of use; what is offered will be refused, and why is said then */
 	if (store->lock < 0)
 		return error_errno(err, "%s/.lock: cannot be opened", store->path);
 	if (flock(store->lock, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? refuse_second_writer(store, err)
 					    : error_errno(err, "%s/.lock: cannot be locked", store->path);
+	give_to_owner(store);
 	leave_pid(store->lock);
 	return 0;
 }

@@ -25,7 +25,8 @@ enum store_answer store_rule(const struct clinch_verdict *offered, const struct 
 /*
  * `for_writing` makes the directory (0755: responses are public) and takes its lock: CLINCH_E_ARGUMENT names the pid of a
  * writer that has it. A full or read-only disk is no error: what is there can be loaded, and store_offer() fails until there
- * is room. Reading needs the directory to be there. _close() takes NULL.
+ * is room. The lock that root makes in it belongs to the directory's owner. Reading needs the directory to be there.
+ * _close() takes NULL.
  */
 int store_open(struct store **out, const char *dir, bool for_writing, struct clinch_error *err);
 void store_close(struct store *store);

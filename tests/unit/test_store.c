@@ -333,6 +333,23 @@ static void the_lock_is_not_lost_with_its_file(void **state)
 	store_close(first);
 }
 
+static void a_lock_file_of_somebody_else_locks_nobody_out(void **state)
+{
+	(void)state;
+	struct store *first = NULL, *second = NULL;
+	char path[sizeof(dir) + 8];
+	if (geteuid() == 0)
+		skip(); /* may open anything */
+	store_close(writer());
+	snprintf(path, sizeof(path), "%s/.lock", dir);
+	assert_int_equal(chmod(path, 0), 0);
+	assert_int_equal(store_open(&first, dir, true, NULL), 0);
+	assert_int_equal(store_open(&second, dir, true, NULL), CLINCH_E_ARGUMENT);
+	assert_null(second);
+	store_close(first);
+	assert_int_equal(chmod(path, 0600), 0);
+}
+
 static void a_reader_follows_to_a_directory_that_was_made_anew(void **state)
 {
 	struct store *store = writer(), *reader = NULL;
@@ -407,6 +424,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_has_expired_meanwhile_is_not_given_out, empty_store),
 		cmocka_unit_test_teardown(a_second_writer_is_told_the_first_ones_pid, empty_store),
 		cmocka_unit_test_teardown(the_lock_is_not_lost_with_its_file, empty_store),
+		cmocka_unit_test_teardown(a_lock_file_of_somebody_else_locks_nobody_out, empty_store),
 		cmocka_unit_test_teardown(a_reader_follows_to_a_directory_that_was_made_anew, empty_store),
 		cmocka_unit_test_teardown(a_reader_cannot_write, empty_store),
 		cmocka_unit_test_teardown(a_store_that_cannot_be_written_keeps_what_it_holds, empty_store),
