@@ -113,11 +113,20 @@ static enum health health_of(const json_t *row, const struct settings *set)
 
 struct summary {
 	size_t n, count[REVOKED + 1];
-	size_t failing_outputs;
+	size_t failing_outputs, bad_files, without_issuer; /* the latter two where no name was given */
 	bool store_works;
 	const json_t *worst; /* the row to name */
 	enum health health;
 };
+
+/* Certificates that should be kept, and are none of the rows. */
+static void add_lacking(struct summary *summary, const json_t *totals)
+{
+	summary->bad_files = (size_t)json_integer_value(json_object_get(totals, "bad_files"));
+	summary->without_issuer = (size_t)json_integer_value(json_object_get(totals, "without_issuer"));
+	if ((!summary->n || summary->bad_files || summary->without_issuer) && summary->health < LACKING)
+		summary->health = LACKING;
+}
 
 static struct summary summarise(const json_t *status, const struct settings *set)
 {
@@ -137,6 +146,8 @@ static struct summary summarise(const json_t *status, const struct settings *set
 	}
 	json_array_foreach(json_object_get(status, "outputs"), i, row) out.failing_outputs +=
 		json_integer_value(json_object_get(row, "failures")) > 0;
+	if (!set->name)
+		add_lacking(&out, json_object_get(status, "totals"));
 	return out;
 }
 
@@ -147,7 +158,19 @@ static int exit_of(const struct summary *summary)
 	return summary->health == LACKING ? EXIT_MISSING : EXIT_ACCEPTED;
 }
 
-static int print_nagios(const json_t *status, const struct summary *summary)
+static void add_worst(struct buf *line, const struct summary *summary, const struct settings *set)
+{
+	const json_t *trouble;
+
+	if (!summary->worst || health_of(summary->worst, set) == WELL)
+		return;
+	trouble = json_object_get(summary->worst, "trouble");
+	buf_printf(line, ", %s is %s", ask_text(summary->worst, "name"), ask_text(summary->worst, "state"));
+	if (json_is_object(trouble))
+		buf_printf(line, " (%s)", ask_text(trouble, "text"));
+}
+
+static int print_nagios(const json_t *status, const struct summary *summary, const struct settings *set)
 {
 	static const char *const words[] = { "OK", "WARNING", "CRITICAL" };
 	bool doubtful = summary->health == DOUBTFUL || summary->failing_outputs || !summary->store_works;
@@ -155,13 +178,11 @@ static int print_nagios(const json_t *status, const struct summary *summary)
 	auto_buf line = { .max = 4096 };
 
 	buf_printf(&line, "KEEPER %s - %zu certificates", words[state], summary->n);
-	if (summary->health > WELL) {
-		const json_t *trouble = json_object_get(summary->worst, "trouble");
-
-		buf_printf(&line, ", %s is %s", ask_text(summary->worst, "name"), ask_text(summary->worst, "state"));
-		if (json_is_object(trouble))
-			buf_printf(&line, " (%s)", ask_text(trouble, "text"));
-	}
+	add_worst(&line, summary, set);
+	if (summary->bad_files)
+		buf_printf(&line, ", %zu files cannot be read", summary->bad_files);
+	if (summary->without_issuer)
+		buf_printf(&line, ", %zu without their issuer", summary->without_issuer);
 	if (summary->failing_outputs)
 		buf_printf(&line, ", %zu outputs fail", summary->failing_outputs);
 	if (!summary->store_works)
@@ -243,7 +264,7 @@ static int run(int argc, char **argv, const struct cli_command *self)
 		snprintf(err.text, sizeof(err.text), "%.200s: the keeper keeps no such certificate", set.name);
 		rc = fail(&set, self, &err);
 	} else if (set.format == NAGIOS) {
-		rc = print_nagios(status, &summary);
+		rc = print_nagios(status, &summary, &set);
 	} else {
 		bool printed = set.format == AS_JSON ? print_json(status) : print_text(status, &set);
 		rc = printed ? exit_of(&summary) : EXIT_NOT_FOUND_OUT;

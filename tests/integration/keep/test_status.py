@@ -3,11 +3,12 @@
 import base64
 import json
 import os
+import shutil
 import socket
 import stat
 
 from authority import Authority
-from harness import case, clinch, expect, expect_equal, expect_in, expect_not_in, main, new_tempdir, wait_for
+from harness import build_path, case, clinch, expect, expect_equal, expect_in, expect_not_in, main, new_tempdir, run, skip, wait_for
 from scene import Keep, put, this_update
 
 NO_CONF = {"NO_COLOR": "1"}
@@ -147,6 +148,29 @@ def nagios_has_its_own_statuses():
         expect_equal((done.rc, done.out.split(" - ")[0]), (2, "KEEPER CRITICAL"), "once it has ended")
         expect_in("www.example.org is expired", done.out, "the line")
         expect_equal(status(keep).rc, 5, "exit status of the table")
+
+
+@case
+def what_cannot_be_kept_is_as_a_missing_one():
+    with Authority() as ca:
+        leaf, keep = one(ca)
+        lost = put(ca.leaf("lost.example.org"), os.path.join(new_tempdir(), "lost.pem"), chain=False)
+        bad = os.path.join(new_tempdir(), "bad.pem")
+        with open(bad, "w") as f:
+            f.write("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        good = put(leaf, os.path.join(new_tempdir(), "good.pem"))
+        for paths, words in (((good, lost), "1 certificates, 1 without their issuer"), ((good, bad), "1 files cannot be read"),
+                             ((os.path.join(new_tempdir(), "*.pem"),), "CRITICAL - 0 certificates")):
+            keep.configure(*paths)
+            keep.start()
+            expect_equal(status(keep).rc, 5, f"exit status with {words}")
+            done = status(keep, "--format", "nagios")
+            expect_equal(done.rc, 2, f"exit status for nagios with {words}")
+            expect_in(words, done.out, "the line")
+            if good in paths:
+                expect_equal(status(keep, "www.example.org").rc, 0, "exit status of the good one alone")
+                expect_equal(status(keep, "--format", "nagios", "www.example.org").rc, 0, "exit status for nagios of it alone")
+            keep.stop()
 
 
 @case
@@ -312,6 +336,24 @@ def a_newer_one_is_taken_the_same_one_unchanged_an_older_one_refused():
         held = [name for name in os.listdir(store) if name.endswith(".der")]
         with open(os.path.join(store, held[0]), "rb") as f:
             expect_equal((len(held), f.read()), (1, second), "what the store has")
+
+
+@case
+def root_makes_no_store_that_would_be_closed_to_the_keeper():
+    """Root of a namespace of its own."""
+    as_root = ["unshare", "--user", "--map-root-user"]
+    if os.geteuid() != 0 and (not shutil.which("unshare") or run([*as_root, "true"]).rc != 0):
+        skip("no namespaces here")
+    with Authority() as ca:
+        leaf, store = ca.leaf("www.example.org"), os.path.join(new_tempdir(), "store")
+        put_it = [*(as_root if os.geteuid() else []), build_path("clinch"), "put", "--store", store, "--cert", leaf.chain_file,
+                  write(ca.sign(leaf))]
+        done = run(put_it)
+        expect_equal(done.rc, 1, "exit status")
+        expect_in(f"{store}: is not there", done.err, "what is said")
+        expect(not os.path.exists(store), "no store was made")
+        os.mkdir(store)
+        expect_equal(run(put_it).rc, 0, "exit status where it is there")
 
 
 @case
