@@ -6,6 +6,7 @@
 #include "cli/respond_settings.h"
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct responding {
 	struct respond_settings set;
@@ -103,15 +104,6 @@ static void on_release(const struct respond_conf *conf, void *user)
 
 /* ---- the command ---- */
 
-static int on_become(void *user)
-{
-	struct responding *responding = user;
-	const struct respond_settings *set = &responding->set;
-	const char *name = set->user ? set->user : set->file ? responding->first->file.user : NULL;
-
-	return daemon_become(set->self, name, set->allow_root);
-}
-
 /* What is there, and has to be changed: a configuration, a certificate, a key, a CRL of another CA. */
 static bool is_wrong(int code)
 {
@@ -126,11 +118,38 @@ static int exit_for(const struct responding *responding, const struct clinch_err
 	return is_wrong(err->code) ? EXIT_USAGE : EXIT_NOT_FOUND_OUT;
 }
 
+static bool reads_again(const struct responding *responding)
+{
+	return responding->set.file && strcmp(responding->set.file, "-") != 0;
+}
+
+/* What root could read, and this user cannot, would fail at the first SIGHUP: it is said now. */
+static int read_as_user(struct responding *responding)
+{
+	struct clinch_error err = { .code = 0 };
+	struct respond_loaded *loaded = NULL;
+
+	if (respond_load(&loaded, &responding->set, &err) < 0)
+		return exit_for(responding, &err);
+	respond_loaded_free(loaded);
+	return EXIT_ACCEPTED;
+}
+
+static int on_become(void *user)
+{
+	struct responding *responding = user;
+	const struct respond_settings *set = &responding->set;
+	const char *name = set->user ? set->user : set->file ? responding->first->file.user : NULL;
+	uid_t before = geteuid();
+	int status = daemon_become(set->self, name, set->allow_root);
+
+	return status != EXIT_ACCEPTED || geteuid() == before || !reads_again(responding) ? status
+											  : read_as_user(responding);
+}
+
 static struct respond_hooks hooks_of(struct responding *responding)
 {
-	bool reads_again = responding->set.file && strcmp(responding->set.file, "-") != 0;
-
-	return (struct respond_hooks){ .reload = reads_again ? on_reload : NULL,
+	return (struct respond_hooks){ .reload = reads_again(responding) ? on_reload : NULL,
 				       .release = on_release,
 				       .listener = on_event,
 				       .become = on_become,

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -180,13 +181,39 @@ static void on_release(const struct serve_conf *conf, void *user)
 
 /* ---- the command ---- */
 
+static int exit_for(const struct serving *serving, const struct clinch_error *err)
+{
+	if (err->text[0])
+		cli_say(serving->set.self, "%s", err->text);
+	return err->code == CLINCH_E_ARGUMENT || err->code == CLINCH_E_FORMAT ? EXIT_USAGE : EXIT_NOT_FOUND_OUT;
+}
+
+static bool reads_again(const struct serving *serving)
+{
+	return serving->set.file && strcmp(serving->set.file, "-") != 0;
+}
+
+/* What root could read, and this user cannot, would fail at the first SIGHUP: it is said now. */
+static int read_as_user(struct serving *serving)
+{
+	struct clinch_error err = { .code = 0 };
+	struct serve_loaded *loaded = NULL;
+
+	if (serve_load(&loaded, &serving->set, &err) < 0)
+		return exit_for(serving, &err);
+	serve_loaded_free(loaded);
+	return EXIT_ACCEPTED;
+}
+
 static int on_become(void *user)
 {
 	struct serving *serving = user;
 	const struct serve_settings *set = &serving->set;
 	const char *name = set->user ? set->user : set->file ? serving->first->file.user : NULL;
+	uid_t before = geteuid();
+	int status = daemon_become(set->self, name, set->allow_root);
 
-	return daemon_become(set->self, name, set->allow_root);
+	return status != EXIT_ACCEPTED || geteuid() == before || !reads_again(serving) ? status : read_as_user(serving);
 }
 
 /* The child must not speak for us to systemd. Ended by NULL; NULL without memory. */
@@ -209,17 +236,10 @@ static char **child_environment(void)
 	return out;
 }
 
-static int exit_for(const struct serving *serving, const struct clinch_error *err)
-{
-	if (err->text[0])
-		cli_say(serving->set.self, "%s", err->text);
-	return err->code == CLINCH_E_ARGUMENT || err->code == CLINCH_E_FORMAT ? EXIT_USAGE : EXIT_NOT_FOUND_OUT;
-}
-
 static int serve(struct serving *serving)
 {
 	const struct serve_hooks hooks = {
-		.reload = serving->set.file && strcmp(serving->set.file, "-") != 0 ? on_reload : NULL,
+		.reload = reads_again(serving) ? on_reload : NULL,
 		.release = on_release,
 		.listener = on_event,
 		.wants_debug = serving->set.verbose || serving->first->file.log.level == KEEP_DEBUG,

@@ -293,6 +293,27 @@ def root_is_refused_without_a_user_or_the_word():
 
 
 @case
+def a_configuration_that_only_root_can_read_is_refused_at_once():
+    """Not at the first SIGHUP."""
+    if os.geteuid() != 0:
+        skip("takes root, to become somebody else")
+    where = new_tempdir()
+    responder = (f'respond:\n  listen: [ "127.0.0.1:0" ]\n  authorities:\n    - ca: "{pki.root.cert_file}"\n'
+                 f'      signers: [ {{ cert: "{pki.root.cert_file}", key: "{pki.root.key_file}" }} ]\n'
+                 f'      index: "{where}/index.txt"\n')
+    for command, section in (("serve", None), ("respond", responder)):
+        path = configuration(Store(leaf), Backend(echo), [leaf])
+        if section:
+            with open(path, "w", encoding="ascii") as f:
+                f.write(section)
+        os.chmod(path, 0o600)
+        done = clinch(command, "--user", "nobody", "-c", path, timeout=10)
+        expect_equal(done.rc, 2, f"exit status of {command}\n{done}")
+        expect_in(path, done.err, "what is said")
+        expect_in("ermission denied", done.err, "what is said")
+
+
+@case
 def mistakes_end_it_with_2_and_name_the_thing():
     key = pki.leaf("plain.example.org").key_file
     for args, word in ((["--listen", "127.0.0.1:0"], "--backend"), (["--key", "x"], "--cert"),
