@@ -13,11 +13,11 @@ import ask  # noqa: E402
 import told  # noqa: E402
 from authority import Authority  # noqa: E402
 from cryptography.hazmat.primitives import serialization  # noqa: E402
-from harness import case, expect, expect_equal, expect_in, free_port, main, new_tempdir, wait_for  # noqa: E402
+from harness import Failed, case, expect, expect_equal, expect_in, free_port, main, new_tempdir, wait_for  # noqa: E402
 from issuer import Pair, write  # noqa: E402
 from load import OPTIONS, Load, expect_no_race  # noqa: E402
 from respond import Respond, authority, configuration  # noqa: E402
-from revoking import CRL, FIRST, INDEX, SERIALS, STEADY, WAYS, Scene  # noqa: E402
+from revoking import APPEND, CRL, FIRST, INDEX, RENAME, REWRITE, SERIALS, STEADY, SYMLINK, WAYS, Scene  # noqa: E402
 from scene import put  # noqa: E402
 from talk import Closed, Talk, exchange, get, post  # noqa: E402
 
@@ -42,7 +42,7 @@ class Source(Scene):
 
     def __init__(self, kind):
         super().__init__(kind)
-        self.ways = [way for other, way in WAYS if other == kind]
+        self.ways = [way for way in (RENAME, REWRITE, APPEND, SYMLINK) if (kind, way) in WAYS]  # they mix, the others do not
         self.delegates = [self.delegate] + [self.ca.delegate(f"delegate{i}", sort=("p256", "p384", "rsa")[i % 3]) for i in range(DELEGATES)]
         self.signer = Files(self.dir)
         self.signer.put(self.delegate)
@@ -203,7 +203,13 @@ def respond_has_no_race_under_load_with_changes_of_all_it_reads():
         for source in sources:
             one.wait_status(source.request(source.next_serial - 1), "revoked", 20)
         expect(one.events("reloaded"), "no reload was one")
+        print(f"# {len(one.events('reloaded'))} reloads, {len(one.events('reload-failed'))} that failed", flush=True)
+        last = Load(Closed, Failed)  # it ends under load: connections are refused, closed and cut off
+        for work in (asks, pipelines, asks_with_nonces, breaks_off):
+            last.start(work, one, sources)
+        wait_for(lambda: min(last.done.values()) > 0, 20, "a load")
         expect_no_race(one.process)
+        last.end = 0
 
 
 main()
