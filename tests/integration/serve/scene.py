@@ -42,6 +42,9 @@ class Store:
             f.write(der or pki.response(identity))
         os.replace(path + ".new", path)
 
+    def holds(self, identity):
+        return os.path.exists(os.path.join(self.dir, digest(identity) + ".der"))
+
     def drop(self, identity):
         os.unlink(os.path.join(self.dir, digest(identity) + ".der"))
 
