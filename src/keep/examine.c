@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define SUBJECT_BYTES_MAX (2 * 1024 * 1024) /* as for responses, in holding.c */
-#define SHORT_LIVED_S (7 * 86400)           /* its holder renews it rather than that anybody revokes it */
 
 struct member { /* one certificate of the file that is being read */
 	const gnutls_datum_t *der;
@@ -53,17 +52,14 @@ static const char *responder_of(const struct reading *r, const struct member *m)
 /* No staple is a normal state: said once for a leaf, when its file is read, and not at all for a CA. */
 static bool is_without_staple(const struct reading *r, const struct member *m)
 {
+	static const char *const words[] = {
+		[CERT_SELF_ISSUED] = "is self-signed: it needs no response",
+		[CERT_SHORT_LIVED] = "lives less than 7 days: no response is kept for it",
+		[CERT_NO_RESPONDER] = "names no OCSP responder: no response is kept for it",
+	};
 	enum keep_level level = m == r->member ? KEEP_INFO : KEEP_DEBUG;
-	const char *why = NULL;
-	struct der url;
+	const char *why = words[cert_view_response(&m->view, responder_of(r, m) || r->keeper->conf->fallback)];
 
-	if (cert_view_self_issued(&m->view))
-		why = "is self-signed: it needs no response";
-	else if (m->view.not_after - m->view.not_before < SHORT_LIVED_S)
-		why = "lives less than 7 days: no response is kept for it";
-	else if (!responder_of(r, m) && !r->keeper->conf->fallback &&
-		 !cert_view_access_url(&m->view, OID_AD_OCSP, sizeof(OID_AD_OCSP) - 1, 0, &url))
-		why = "names no OCSP responder: no response is kept for it";
 	if (why)
 		note(r, m, level, why);
 	if (why && m == r->member)

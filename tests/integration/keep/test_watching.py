@@ -252,6 +252,21 @@ def a_certificate_without_a_responder_is_said_once_and_left_alone():
 
 
 @case
+def one_that_lives_for_days_is_left_alone_unless_it_is_must_staple():
+    with Authority() as ca:
+        home = new_tempdir()
+        plain = ca.leaf("plain.example.org", days=5)
+        must = ca.leaf("must.example.org", days=5, must_staple=True)
+        for leaf in (plain, must):
+            put(leaf, f"{home}/{leaf.label}.pem")
+        keep = Keep(home).start()
+        expect_equal(keep.wait_event("ready")["certificates"], 1, "certificates that are kept")
+        keep.expect_held(must)
+        keep.wait_event("notice", text="plain.example.org: lives less than 7 days")
+        expect_equal((ca.asked(plain), keep.held(plain)), (0, None), "questions about the other, and what is held")
+
+
+@case
 def a_configured_responder_is_asked_instead():
     with Authority() as ca:
         leaf = ca.leaf("www.example.org", ocsp_url="http://127.0.0.1:9/")
