@@ -36,7 +36,9 @@ struct keep_socket {
 	uv_pipe_t listener;
 	struct client *clients;
 	unsigned n_clients;
-	bool closed; /* the listener is */
+	bool closed;           /* the listener is */
+	uv_pipe_t away;        /* one that is turned away, where there is no memory for a client */
+	bool turning, waiting; /* `away` is in use; and another one is there */
 };
 
 /* ---- what is answered ---- */
@@ -56,6 +58,12 @@ static bool continue_answer(struct client *client)
 
 /* ---- a client ---- */
 
+static void free_when_over(struct keep_socket *socket)
+{
+	if (socket->closed && socket->n_clients == 0 && !socket->turning)
+		free(socket);
+}
+
 static void on_client_closed(uv_handle_t *handle)
 {
 	struct client *client = handle->data;
@@ -73,8 +81,8 @@ static void on_client_closed(uv_handle_t *handle)
 	buf_done(&client->answer);
 	status_free(client->status);
 	free(client);
-	if (--socket->n_clients == 0 && socket->closed)
-		free(socket);
+	socket->n_clients--;
+	free_when_over(socket);
 }
 
 static void client_close(struct client *client)
@@ -203,15 +211,46 @@ static struct client *client_new(struct keep_socket *socket)
 	return client;
 }
 
+static void turn_away(struct keep_socket *socket);
+
+static void on_turned(uv_handle_t *handle)
+{
+	struct keep_socket *socket = handle->data;
+
+	socket->turning = false;
+	if (socket->waiting && !uv_is_closing((uv_handle_t *)&socket->listener))
+		turn_away(socket);
+	else
+		free_when_over(socket);
+}
+
+/* libuv listens no more until what has come is accepted. */
+static void turn_away(struct keep_socket *socket)
+{
+	socket->waiting = socket->turning;
+	if (socket->turning)
+		return;
+	socket->turning = true;
+	uv_pipe_init(socket->listener.loop, &socket->away, 0);
+	socket->away.data = socket;
+	uv_accept((uv_stream_t *)&socket->listener, (uv_stream_t *)&socket->away);
+	uv_close((uv_handle_t *)&socket->away, on_turned);
+}
+
 /* One that is too many is taken and let go: left in the queue it would wait for what may never come. */
 static void on_connection(uv_stream_t *listener, int status)
 {
 	struct keep_socket *socket = listener->data;
 	bool too_many = socket->n_clients >= CLIENTS_MAX;
-	struct client *client = status < 0 ? NULL : client_new(socket);
+	struct client *client;
 
-	if (!client)
+	if (status < 0)
 		return;
+	client = client_new(socket);
+	if (!client) {
+		turn_away(socket);
+		return;
+	}
 	if (uv_accept(listener, (uv_stream_t *)&client->pipe) < 0 || too_many ||
 	    uv_read_start((uv_stream_t *)&client->pipe, on_room, on_read) < 0) {
 		client_close(client);
@@ -298,8 +337,7 @@ static void on_listener_closed(uv_handle_t *handle)
 	struct keep_socket *socket = handle->data;
 
 	socket->closed = true;
-	if (socket->n_clients == 0)
-		free(socket);
+	free_when_over(socket);
 }
 
 /* libuv removes the file that it bound. */
