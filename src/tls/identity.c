@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tls/identity.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "der/oid.h"
 #include "tls/hello.h"
 #include <ctype.h>
+#include <dirent.h>
 #include <gnutls/crypto.h>
 #include <string.h>
 
@@ -236,6 +238,70 @@ static int find_in_system(gnutls_datum_t *out, const gnutls_datum_t *der)
 	return rc < 0 ? -1 : 0;
 }
 
+#define KEPT_MAX 256 /* issuers that a keeper may have found */
+
+static bool is_kept_issuer(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 11 && strncmp(name, "issuer-", 7) == 0 && strcmp(name + len - 4, ".crt") == 0;
+}
+
+unsigned kept_issuers(const char *store_dir)
+{
+	DIR *dir = opendir(store_dir);
+	struct dirent *entry;
+	unsigned n = 0;
+
+	while (dir && n < KEPT_MAX && (entry = readdir(dir)))
+		n += is_kept_issuer(entry->d_name);
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static bool copy_datum(gnutls_datum_t *out, const gnutls_datum_t *from)
+{
+	unsigned char *copy = gnutls_malloc(from->size);
+
+	if (!copy)
+		return false;
+	memcpy(copy, from->data, from->size);
+	*out = (gnutls_datum_t){ copy, from->size };
+	return true;
+}
+
+/* Does this file hold the issuer? By its signature: a store is not what makes a certificate an issuer. */
+static bool holds_issuer(int dir, const char *name, const gnutls_datum_t *cert, gnutls_datum_t *out)
+{
+	auto_buf bytes = { .max = CHAIN_FILE_MAX };
+	auto_chain chain = { .n = 0 };
+
+	if (file_read_at(dir, name, &bytes, name, NULL) < 0 || chain_parse(&chain, bytes.data, bytes.len, name, NULL) < 0)
+		return false;
+	const gnutls_datum_t *found = chain_find_issuer(&chain, cert);
+	return found && copy_datum(out, found);
+}
+
+/* What a keeper found by the certificate's caIssuers URL, and keeps beside the responses. */
+static int find_in_store(gnutls_datum_t *out, const char *store_dir, const gnutls_datum_t *cert)
+{
+	DIR *dir = store_dir ? opendir(store_dir) : NULL;
+	struct dirent *entry;
+	bool found = false;
+	unsigned n = 0;
+
+	while (dir && !found && n < KEPT_MAX && (entry = readdir(dir))) {
+		if (!is_kept_issuer(entry->d_name))
+			continue;
+		found = holds_issuer(dirfd(dir), entry->d_name, cert, out);
+		n++;
+	}
+	if (dir)
+		closedir(dir);
+	return found ? 0 : -1;
+}
+
 static bool has_responder(const struct cert_view *view)
 {
 	struct der url;
@@ -275,6 +341,7 @@ static const gnutls_datum_t *find_issuer(const struct chain *chain, const struct
 static int prepare_subject(struct identity *identity, unsigned place, const struct chain *chain, struct issuers *issuers)
 {
 	auto_issuer *issuer = NULL;
+	auto_datum from_store = { NULL, 0 };
 	auto_datum from_system = { NULL, 0 };
 	const gnutls_datum_t *cert = &chain->cert[place], *found;
 	struct cert_view view;
@@ -282,6 +349,8 @@ static int prepare_subject(struct identity *identity, unsigned place, const stru
 	if (!cert_view_parse(&view, der_of(cert->data, cert->size)) || cert_view_self_issued(&view))
 		return 0;
 	found = find_issuer(chain, &issuers->extra, cert, &view);
+	if (!found && place == 0 && find_in_store(&from_store, issuers->store_dir, cert) == 0)
+		found = &from_store;
 	if (!found && (has_responder(&view) || cert_view_must_staple(&view)) && find_in_system(&from_system, cert) == 0)
 		found = &from_system;
 	if (!found)

@@ -40,16 +40,21 @@ struct identity {
 /* Where issuers come from that a chain file lacks, and those met before. */
 struct issuers {
 	struct chain extra;
+	const char *store_dir; /* borrowed; where a keeper puts those that it found; NULL: nowhere */
 	struct known known;
 };
 
 /*
  * From a chain and its key, which must fit: CLINCH_E_FORMAT. Issuers that the chain lacks are looked for among the extra
- * ones, then in the system's trust. Where one certificate alone has the issuer's name it is taken for the issuer: were it
- * not, no response would be believed. `name` is for messages. `key` becomes the identity's on success only.
+ * ones, the leaf's in the store, then in the system's trust. Where one certificate alone has the issuer's name it is taken
+ * for the issuer: were it not, no response would be believed. `name` is for messages. `key` becomes the identity's on
+ * success only.
  */
 int identity_new(struct identity **out, const struct chain *chain, gnutls_privkey_t key, struct issuers *issuers,
 		 const char *name, struct clinch_error *err);
+
+/* How many issuers a keeper has found so far: when there are more, an identity without one may get it by being made anew. */
+unsigned kept_issuers(const char *store_dir);
 
 /* ---- staples ---- */
 

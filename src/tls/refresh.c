@@ -169,18 +169,44 @@ static void drop_pending(struct entry *entry)
 	memset(entry->staple_file[1], 0, sizeof(entry->staple_file[1]));
 }
 
+static bool lacks_issuer(const struct entry *entry)
+{
+	const struct identity *newest = entry->pending ? entry->pending : entry->identity;
+
+	return entry->chain_file && !newest->subject[0] && newest->response != CERT_SELF_ISSUED &&
+	       newest->response != CERT_SHORT_LIVED;
+}
+
+/* The directory is read where one is missing and something has changed there. */
+static void count_kept_issuers(clinch_stapler_t *stapler)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < stapler->n && !any; i++)
+		any = lacks_issuer(stapler->entry[i]);
+	if (!any || !stapler->store_dir)
+		return;
+	struct stamp stamp = stamp_of(stapler->store_dir);
+	if (stamp_equals(&stamp, &stapler->store_stamp))
+		return;
+	stapler->store_stamp = stamp;
+	stapler->kept_issuers = kept_issuers(stapler->store_dir);
+}
+
 /* Certificate and key change one after the other: until they fit, the old pair stays, and each change is looked at once. */
 static int reload_pair(clinch_stapler_t *stapler, struct entry *entry, int64_t now, struct clinch_error *err)
 {
 	if (!entry->chain_file)
 		return 0;
 	struct stamp chain = stamp_of(entry->chain_file), key = stamp_of(entry->key_file);
-	if (stamp_equals(&chain, &entry->chain_stamp) && stamp_equals(&key, &entry->key_stamp))
+	bool more_issuers = entry->kept_issuers != stapler->kept_issuers && lacks_issuer(entry);
+	if (!more_issuers && stamp_equals(&chain, &entry->chain_stamp) && stamp_equals(&key, &entry->key_stamp))
 		return 0;
 	struct identity *renewed;
 	int code = stapler_load_pair(stapler, entry->chain_file, entry->key_file, &renewed, err);
 	if (code == CLINCH_E_MEMORY)
 		return code;
+	entry->kept_issuers = stapler->kept_issuers;
 	entry->chain_stamp = chain;
 	entry->key_stamp = key;
 	if (code < 0)
@@ -249,6 +275,7 @@ int clinch_stapler_refresh(clinch_stapler_t *stapler, int64_t now, struct clinch
 
 	pthread_mutex_lock(&stapler->lock);
 	stapler_has_store(stapler);
+	count_kept_issuers(stapler);
 	for (unsigned i = 0; i < stapler->n; i++) {
 		int code = refresh_entry(stapler, stapler->entry[i], now, &changed, first ? NULL : err);
 		first = first ? first : code;

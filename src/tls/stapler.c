@@ -52,6 +52,7 @@ static int copy_options(clinch_stapler_t *stapler, const struct clinch_stapler_o
 		if (!stapler->store_dir)
 			return error_set(err, CLINCH_E_MEMORY, "no memory for a stapler");
 	}
+	stapler->issuers.store_dir = stapler->store_dir;
 	stapler->chain_staples = options->chain_staples;
 	stapler->drop_revoked = options->drop_revoked;
 	stapler->refuse_unstapled = options->refuse_unstapled;

@@ -6,7 +6,7 @@ import sys
 import time
 
 from harness import case, expect, expect_equal, expect_in, main, new_tempdir, source_path, wait_for
-from scene import NOWHERE, Serve, Store, leaf, look, pki
+from scene import NOWHERE, Serve, Store, digest, leaf, look, pki
 
 sys.path.insert(0, source_path("tests", "integration", "fetch"))
 from responder import Responder, answer, hang  # noqa: E402
@@ -42,6 +42,27 @@ def the_child_fetches_what_is_stapled_and_knows_no_key():
 
 
 @case
+def an_issuer_that_the_child_found_is_the_servers_too():
+    """The file holds the leaf alone, which says where its issuer is."""
+    class Files:
+        pass
+
+    for under_way in (True, False):  # found while it runs; and from the store of a keeper before, without a network
+        with Responder(answer(pki.intermediate.der)) as issuers, Responder(answer(b"")) as responder:
+            files, name = Files(), f"alone{under_way}.example.org".lower()
+            alone = pki.leaf(name, ocsp_url=responder.url, ca_issuers=issuers.url + "issuer.crt")
+            responder.behaviours = (answer(pki.response(alone)),)
+            files.chain_file, files.key_file = alone.cert_file, alone.key_file
+            store = Store() if under_way else Store(alone)
+            if not under_way:
+                with open(os.path.join(store.dir, f"issuer-{digest(pki.intermediate)}.crt"), "wb") as f:
+                    f.write(pki.intermediate.der)
+            with Serve(certificates=(files,), store=store, keeper=under_way) as server:
+                wait_for(lambda: look(server.address, name=name).staple, 10, "the staple")
+                expect_equal(bool(issuers.requests), under_way, "its issuer was asked for")
+
+
+@case
 def a_child_that_was_killed_is_started_again():
     with Responder(answer(pki.response(leaf))) as responder, Serve("--responder", responder.url, store=Store(), keeper=True) as server:
         first = server.wait_event("keeper-started")[0]["pid"]
@@ -50,8 +71,9 @@ def a_child_that_was_killed_is_started_again():
         expect_in("signal 9", server.events("keeper-ended")[0]["text"], "why it ended")
         expect(look(server.address).staple, "no staple without the child")
         again = server.wait_event("keeper-started", 2)[1]["pid"]
+        expect(again != first, "it is the same child")
         server.store.drop(leaf)
-        wait_for(lambda: os.path.exists(f"/proc/{again}"), 5, "the new child")
+        wait_for(lambda: server.store.holds(leaf), 20, "the new child to write what was lost")
 
 
 @case
