@@ -192,6 +192,15 @@ static void end_all(struct responder *responder, struct load *load)
 	respond_say(responder->hooks, RESPOND_RELOADED, RESPOND_INFO, NULL, "");
 }
 
+/* Nothing is published at the end: what watched is closed, and a handle that is made now would keep the loop. */
+static void drop(struct responder *responder, struct load *load)
+{
+	snapshot_unref(load->made);
+	watch_free(load->watch);
+	if (load->conf != responder->conf)
+		release(responder, load->conf);
+}
+
 static void after_load(uv_work_t *work, int status)
 {
 	struct load *load = work->data;
@@ -199,7 +208,9 @@ static void after_load(uv_work_t *work, int status)
 
 	(void)status;
 	load->is_busy = false;
-	if (load->is_all)
+	if (responder->is_stopping)
+		drop(responder, load);
+	else if (load->is_all)
 		end_all(responder, load);
 	else
 		end_item(responder, load);
