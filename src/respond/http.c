@@ -172,7 +172,7 @@ static enum MHD_Result ask_for_it(struct exchange *exchange, const struct decisi
 	struct http_shared *shared = exchange->worker->shared;
 
 	/* What is turned away costs no more than what is prepared. */
-	if (pool_is_full(shared->pool, decision->is_plain ? POOL_KEPT : POOL_ONCE))
+	if (!shared->pool || pool_is_full(shared->pool, decision->is_plain ? POOL_KEPT : POOL_ONCE))
 		return send_refusal(exchange, OCSP_TRY_LATER);
 	int64_t waits_ms = shared->request_ms / 2 < SIGNING_MS ? shared->request_ms / 2 : SIGNING_MS;
 	struct ask *ask =

@@ -34,7 +34,7 @@ struct http_shared { /* of all threads; read-only but for what is atomic */
 	struct counted_slot snapshot;
 	_Atomic uint64_t generation; /* of the one in `snapshot` */
 	struct prepared_table *table;
-	struct pool *pool;
+	struct pool *pool; /* NULL: it has ended, and nothing is signed any more */
 	uint32_t request_ms, idle_ms;
 	unsigned connections; /* of one thread */
 	_Atomic bool draining, stopping;

@@ -259,11 +259,13 @@ static int start(struct responder *responder, struct clinch_error *err)
 	return code;
 }
 
-/* Threads first, then what they wait for; each connection that was set aside is woken before its server is stopped. */
+/* Threads first, then what they wait for; each connection that was set aside is woken before its server is stopped. What
+ * clients have sent on in the meantime gets tryLater: there is no pool any more. */
 static void finish(struct responder *responder)
 {
 	stop_workers(responder);
 	pool_free(responder->pool);
+	responder->shared.pool = NULL;
 	for (size_t i = 0; i < responder->shared.n_workers; i++)
 		http_worker_free(responder->shared.worker[i]);
 	free(responder->shared.worker);

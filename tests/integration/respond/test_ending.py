@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""SIGTERM at a bad moment: while files are read, and while clients send on to the last."""
+import os
+import signal
+import time
+
+import ask
+from harness import case, expect_equal, main, new_tempdir, wait_for
+from issuer import Ca, Index, write
+from respond import SANITIZED, Respond, authority, configuration
+from talk import post
+
+LINES = 100000 if SANITIZED else 300000  # some tenths of a second to read
+FIRST = 0x10000
+ca = Ca(new_tempdir(), "ours")
+delegate = ca.delegate()
+small = Index(os.path.join(ca.dir, "small.txt")).add("V", FIRST).save()
+long_ = os.path.join(ca.dir, "long.txt")
+write(long_, "".join(small.row("V", FIRST + i, subject="/CN=x") for i in range(LINES)).encode())
+
+
+def reads(one):
+    """Whether the index is being read: a thread of its own is at work, and the process has grown by it."""
+    before = one.resident()
+    return lambda: one.resident() > before + LINES * 8
+
+
+def end(one):
+    os.kill(one.pid, signal.SIGTERM)
+    expect_equal(one.process.wait(20), 0, "exit status")
+
+
+@case
+def SIGTERM_while_a_changed_file_is_read():
+    with Respond(configuration(authority(ca, delegate, index=long_))) as one:
+        begun = reads(one)
+        with open(long_, "a", encoding="ascii") as f:
+            f.write(small.row("V", FIRST + LINES))
+        wait_for(begun, 10, "the index to be read again")
+        end(one)
+
+
+@case
+def SIGTERM_while_all_of_it_is_read():
+    with Respond(configuration(authority(ca, delegate, index=long_))) as one:
+        one.hup()
+        end(one)
+
+
+class Sender:
+    """A client that sends on without waiting for what it gets."""
+
+    def __init__(self, one, data):
+        self.talk, self.data, self.over = one.talk(), data, False
+        self.talk.socket.setblocking(False)
+
+    def turn(self):
+        for action in (lambda: self.talk.socket.send(self.data), lambda: self.talk.socket.recv(65536)):
+            try:
+                action()
+            except BlockingIOError:
+                pass
+            except OSError:
+                self.over = True
+
+    def close(self):
+        self.talk.close()
+
+
+@case
+def SIGTERM_while_clients_send_on_to_the_last():
+    data = post(ask.request(ask.cert_id(ca, FIRST), extensions=[ask.nonce(16)])) * 20
+    for _ in range(3):
+        with Respond(configuration(authority(ca, delegate, index=small.path), more="threads: 1")) as one:
+            senders = [Sender(one, data) for _ in range(100)]
+            os.kill(one.pid, signal.SIGTERM)
+            again, late = time.monotonic() + 0.15, time.monotonic() + 15
+            while one.process.running() and time.monotonic() < late:
+                for sender in senders:
+                    sender.turn()
+                if again and time.monotonic() > again:
+                    os.kill(one.pid, signal.SIGTERM)  # no more waiting
+                    again = None
+            for sender in senders:
+                sender.close()
+            expect_equal(one.process.wait(10), 0, "exit status")
+
+
+main()
