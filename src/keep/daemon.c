@@ -244,6 +244,16 @@ static void watch_signal(struct keep_daemon *daemon, uv_signal_t *handle, int nu
 	uv_signal_start(handle, call, number);
 }
 
+/* Who started us may have kept them back until somebody listens. */
+static void let_hangups_in(void)
+{
+	sigset_t hangup;
+
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	pthread_sigmask(SIG_UNBLOCK, &hangup, NULL);
+}
+
 static void open_handles(struct keep_daemon *daemon)
 {
 	uint32_t watchdog_ms = daemon_watchdog_ms();
@@ -251,6 +261,7 @@ static void open_handles(struct keep_daemon *daemon)
 	watch_signal(daemon, &daemon->term, SIGTERM, on_end_signal);
 	watch_signal(daemon, &daemon->interrupt, SIGINT, on_end_signal);
 	watch_signal(daemon, &daemon->hangup, SIGHUP, on_hangup);
+	let_hangups_in();
 	uv_timer_init(&daemon->loop, &daemon->watchdog);
 	uv_timer_init(&daemon->loop, &daemon->idle);
 	daemon->idle.data = daemon;

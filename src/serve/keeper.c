@@ -100,11 +100,15 @@ static void become_keeper(const struct keeper_child *child, char *const argv[], 
 	static char *const no_environment[] = { NULL };
 	char *const *environment = child->start->keeper_environment;
 
+	sigset_t until_it_listens = *mask;
+
 	for (int number = 1; number < 32; number++)
 		signal(number, SIG_DFL);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	sigaddset(&until_it_listens, SIGHUP); /* which would end it: it waits until the keeper lets it in */
+	sigprocmask(SIG_SETMASK, &until_it_listens, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent) /* it ended before that was said */
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* the low port's is not for it */
+	if (getppid() != parent)                                  /* it ended before that was said */
 		_exit(1);
 	/* Sockets, tokens: nothing of ours is for it. Where the call is not known, all of ours are close-on-exec anyway. */
 	close_range(3, (unsigned)child->conf_fd - 1, CLOSE_RANGE_CLOEXEC);

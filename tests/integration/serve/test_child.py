@@ -77,6 +77,29 @@ def a_child_that_was_killed_is_started_again():
 
 
 @case
+def a_reload_does_not_end_a_child_that_has_only_begun():
+    with Responder(answer(pki.response(leaf))) as responder:
+        for _ in range(3):
+            with Serve("--responder", responder.url, store=Store(leaf), keeper=True) as server:
+                for _ in range(6):
+                    server.hup()
+                    time.sleep(0.005)  # the child's first moments
+                server.store.drop(leaf)
+                wait_for(lambda: server.store.holds(leaf), 20, "the child to write what was lost")
+                expect_equal(server.events("keeper-ended"), [], "ends of the child")
+
+
+@case
+def the_child_has_neither_capabilities_nor_a_blocked_signal():
+    with Responder(answer(pki.response(leaf))) as responder, Serve("--responder", responder.url, store=Store(), keeper=True) as server:
+        child = server.wait_event("keeper-started")[0]["pid"]
+        with open(f"/proc/{child}/status", encoding="ascii") as f:
+            rows = dict(line.split(":", 1) for line in f.read().splitlines())
+        expect_equal(int(rows["CapAmb"], 16), 0, "its ambient capabilities")
+        expect_equal(int(rows["SigBlk"], 16), 0, "its blocked signals")
+
+
+@case
 def a_child_does_not_outlive_a_parent_that_was_killed():
     with Responder(answer(pki.response(leaf))) as responder, Serve("--responder", responder.url, store=Store(), keeper=True) as server:
         child = server.wait_event("keeper-started")[0]["pid"]
