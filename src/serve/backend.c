@@ -22,6 +22,23 @@ void backend_failed(struct conn *conn, int error)
 	conn_fail(conn, "the backend cannot be reached: %s", strerror(error));
 }
 
+/* As OpenSSL has them: the names that readers of the header know. */
+static const char *version_name(gnutls_protocol_t version)
+{
+	switch (version) {
+	case GNUTLS_TLS1_3:
+		return "TLSv1.3";
+	case GNUTLS_TLS1_2:
+		return "TLSv1.2";
+	case GNUTLS_TLS1_1:
+		return "TLSv1.1";
+	case GNUTLS_TLS1_0:
+		return "TLSv1";
+	default:
+		return "unknown";
+	}
+}
+
 /* The header goes in front of what the client has sent already. */
 static bool put_proxy_header(struct conn *conn)
 {
@@ -41,7 +58,7 @@ static bool put_proxy_header(struct conn *conn)
 		host[0] = '\0';
 	if (gnutls_alpn_get_selected_protocol(conn->session, &client.alpn) < 0)
 		client.alpn.size = 0;
-	client.tls_version = gnutls_protocol_get_version(conn->session) == GNUTLS_TLS1_3 ? "TLSv1.3" : "TLSv1.2";
+	client.tls_version = version_name(gnutls_protocol_get_version(conn->session));
 	client.cipher_suite = gnutls_ciphersuite_get(conn->session);
 	size_t len = proxy_write(header, sizeof(header), &client);
 	if (len == 0)

@@ -83,6 +83,15 @@ def the_backend_is_told_who_came_and_how():
 
 
 @case
+def the_backend_is_told_of_an_old_version_by_its_name():
+    made = context(version=ssl.TLSVersion.TLSv1_1)
+    made.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with Backend(tell) as backend, Serve("--proxy-protocol", "v2", "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.1", backend=backend) as server:
+        told, _ = what_is_told(server, backend, made=made)
+        expect_equal(tlvs(told.tlvs[0x20][5:])[0x21], b"TLSv1.1", "the version")
+
+
+@case
 def a_full_first_record_still_has_room_for_the_header():
     with Backend(lambda c, b: (tell(c, b), b.seen.append(len(receive(c, 16384 - len(b.seen[-1].data)))))) as backend:
         with Serve("--proxy-protocol", "v2", backend=backend) as server:
