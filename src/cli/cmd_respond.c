@@ -163,6 +163,7 @@ static int respond(struct responding *responding)
 	const struct respond_hooks hooks = hooks_of(responding);
 	struct clinch_error err = { .code = 0 };
 
+	daemon_no_core();
 	return respond_run(&responding->first->conf, &hooks, &err) < 0 ? exit_for(responding, &err) : EXIT_ACCEPTED;
 }
 

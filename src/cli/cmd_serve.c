@@ -24,12 +24,31 @@ struct serving {
 	struct metrics_http *metrics;
 	struct serve_counters counters; /* of a second ago, at most */
 	bool ready;
+	atomic_bool wants_debug; /* the log's level, for threads */
 	uint32_t watchdog_ms;
 	unsigned seconds;
 	bool metrics_failed; /* told */
 };
 
 /* ---- events ---- */
+
+static void apply_log(struct serving *serving, const struct serve_loaded *loaded)
+{
+	const struct serve_settings *set = &serving->set;
+	int level = set->verbose ? SERVE_DEBUG : set->file ? (int)loaded->file.log.level : SERVE_INFO;
+
+	atomic_store(&serving->log.level, level);
+	atomic_store(&serving->wants_debug, level >= SERVE_DEBUG);
+	atomic_store(&serving->log.json, set->json || (set->file && loaded->file.log.json));
+}
+
+/* The one before has been released by now. */
+static void apply_reloaded_log(struct serving *serving)
+{
+	for (int i = 0; i < 2; i++)
+		if (serving->loaded[i])
+			apply_log(serving, serving->loaded[i]);
+}
 
 static void tell_systemd(const struct serve_event *event)
 {
@@ -45,6 +64,8 @@ static void on_event(const struct serve_event *event, void *user)
 {
 	struct serving *serving = user;
 
+	if (event->kind == SERVE_RELOADED)
+		apply_reloaded_log(serving);
 	serve_log_event(&serving->log, event);
 	tell_systemd(event);
 	if (event->kind == SERVE_READY || event->kind == SERVE_DRAINING) /* the main thread's */
@@ -136,15 +157,6 @@ static void on_alive(const struct serve_counters *counters, void *user)
 
 /* ---- configurations ---- */
 
-static void apply_log(struct serving *serving, const struct serve_loaded *loaded)
-{
-	const struct serve_settings *set = &serving->set;
-	int level = set->verbose ? SERVE_DEBUG : set->file ? (int)loaded->file.log.level : SERVE_INFO;
-
-	atomic_store(&serving->log.level, level);
-	atomic_store(&serving->log.json, set->json || (set->file && loaded->file.log.json));
-}
-
 static bool same_text(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
@@ -163,7 +175,6 @@ static const struct serve_conf *on_reload(void *user)
 	serving->loaded[serving->loaded[0] != NULL] = loaded;
 	if (!same_text(loaded->metrics, serving->first->metrics))
 		say(serving, SERVE_NOTICE, SERVE_WARNING, "serve.metrics_listen: another one takes a restart");
-	apply_log(serving, loaded);
 	return &loaded->conf;
 }
 
@@ -242,7 +253,7 @@ static int serve(struct serving *serving)
 		.reload = reads_again(serving) ? on_reload : NULL,
 		.release = on_release,
 		.listener = on_event,
-		.wants_debug = serving->set.verbose || serving->first->file.log.level == KEEP_DEBUG,
+		.wants_debug = &serving->wants_debug,
 		.become = on_become,
 		.ready = on_ready,
 		.alive = on_alive,
@@ -255,6 +266,8 @@ static int serve(struct serving *serving)
 	const struct serve_start start = { .keeper_path = cli_keep_path(keeper, sizeof(keeper)) ? keeper : NULL,
 					   .keeper_environment = environment };
 	struct clinch_error err = { .code = 0 };
+
+	daemon_no_core();
 	int code = serve_run(&serving->first->conf, &start, &hooks, &err);
 
 	free(environment);

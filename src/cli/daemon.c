@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -48,6 +49,13 @@ int daemon_become(const struct cli_command *self, const char *user, bool allow_r
 		return EXIT_ACCEPTED;
 	return cli_usage(self, "it does not run as root: name a user (user: in the configuration, or --user), or give "
 			       "--allow-root");
+}
+
+void daemon_no_core(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
 }
 
 /* The socket of NOTIFY_SOCKET: a path, or with "@" a name in the abstract space. */

@@ -12,6 +12,8 @@
  * is not root and would have to become another.
  */
 int daemon_become(const struct cli_command *self, const char *user, bool allow_root);
+/* For who has private keys in memory: they are not left in a file when it crashes. */
+void daemon_no_core(void);
 
 /* sd_notify(3), without its library: "READY=1", "STATUS=..."; lines. Nothing happens without NOTIFY_SOCKET. */
 void daemon_notify(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -136,7 +136,7 @@ void conn_fail(struct conn *conn, const char *format, ...)
 	const struct serve_hooks *hooks = conn->worker->shared->hooks;
 	va_list args;
 
-	if (hooks->wants_debug) {
+	if (hooks->wants_debug && atomic_load_explicit(hooks->wants_debug, memory_order_relaxed)) {
 		va_start(args, format);
 		vsnprintf(text, sizeof(text), format, args);
 		va_end(args);

@@ -112,7 +112,7 @@ struct serve_hooks {
 	const struct serve_conf *(*reload)(void *user);
 	void (*release)(const struct serve_conf *conf, void *user);
 	serve_listener *listener;
-	bool wants_debug; /* SERVE_CONNECTION_FAILED is wanted */
+	const atomic_bool *wants_debug; /* is SERVE_CONNECTION_FAILED wanted? NULL: no. It may change */
 	/* Once the ports are bound, before any file is opened: root becomes somebody else. Not 0: it has said why, end. */
 	int (*become)(void *user);
 	void (*ready)(const char *const *bound, size_t n, void *user);    /* once: the addresses, in the order of `listen` */

@@ -53,11 +53,12 @@ class Serve:
     """A running `clinch serve`. Certificates are Identities; it listens on a free port of 127.0.0.1."""
 
     def __init__(self, *options, certificates=(leaf,), backend=None, store=None, keeper=False, listen=("127.0.0.1:0",),
-                 threads=2, conf=None, env=None, wait=True, more_environment=None):
+                 threads=2, conf=None, env=None, wait=True, more_environment=None, verbose=True):
         self.store = store or Store(leaf)
         self.ready_file = os.path.join(tempdir(), f"ready-{next(counter)}")
         self.backend = backend
-        argv = [build_path("clinch"), "serve", "--allow-root", "--ready-file", self.ready_file, "--format", "json", "-v"]
+        argv = [build_path("clinch"), "serve", "--allow-root", "--ready-file", self.ready_file, "--format", "json"]
+        argv += ["-v"] if verbose else []
         if conf is None:
             argv += ["--backend", backend.address if backend else "127.0.0.1:9", "--store", self.store.dir, "--threads", threads]
             for address in listen:

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+from datetime import timedelta
 
 from harness import build_path, case, clinch, expect, expect_equal, expect_in, expect_match, main, new_tempdir, run, skip, wait_for
 from scene import NOWHERE, SANITIZED, Backend, Serve, Store, connect, context, echo, leaf, look, pki
@@ -255,6 +256,36 @@ def it_ends_when_told_to_before_it_was_ready():
 
 
 @case
+def the_log_is_as_the_configuration_in_use_says():
+    """A reload changes it; one that fails does not."""
+    def add(path, text):
+        with open(path, "a", encoding="ascii") as f:
+            f.write(text)
+
+    class nowhere:
+        chain_file = key_file = os.path.join(new_tempdir(), "nothing.pem")
+
+    store = Store()
+    store.put(leaf, pki.response(leaf, this_update=timedelta(hours=-2)))
+    with Backend(echo) as backend:
+        path = configuration(store, backend, [leaf])
+        with Serve(conf=path, store=store, verbose=False) as server:
+            write_configuration(path, store, backend, [leaf, nowhere])
+            add(path, "log: { level: error }\n")
+            server.hup()
+            server.wait_event("reload-failed")
+            store.put(leaf, pki.response(leaf, this_update=timedelta(minutes=-1)))
+            server.wait_event("refreshed")  # is told at level info
+            write_configuration(path, store, backend, [leaf])
+            add(path, "log: { level: debug }\n")
+            server.hup()
+            server.wait_event("reloaded")
+            with socket.create_connection(server.address, timeout=10) as stream:
+                stream.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            server.wait_event("connection-failed")  # at level debug
+
+
+@case
 def reloads_that_come_faster_than_staples_still_come_to_an_end():
     fresh = pki.leaf("www.example.org", label="without a staple", ocsp_url=NOWHERE)
     with Backend(echo) as backend:
@@ -311,6 +342,14 @@ def a_configuration_that_only_root_can_read_is_refused_at_once():
         expect_equal(done.rc, 2, f"exit status of {command}\n{done}")
         expect_in(path, done.err, "what is said")
         expect_in("ermission denied", done.err, "what is said")
+
+
+@case
+def no_key_is_left_in_a_core():
+    with Serve() as server:
+        with open(f"/proc/{server.process.pid}/limits", encoding="ascii") as f:
+            core = [line for line in f if line.startswith("Max core file size")]
+        expect_equal(core[0].split()[4:6], ["0", "0"], "its limit of a core, soft and hard")
 
 
 @case
