@@ -100,6 +100,8 @@ static bool lists_tag(const char *list, size_t len, const char *tag)
 	return false;
 }
 
+/* The very date that was sent, and no later one: an answer's thisUpdate lies before it was made, so that of a revocation may
+ * be older than the moment at which a client had the answer before (RFC 9110 8.8.2.2). */
 bool reply_is_known(const struct reply_condition *condition, const struct reply_life *life)
 {
 	char tag[PREPARED_ETAG_SIZE];
@@ -111,7 +113,7 @@ bool reply_is_known(const struct reply_condition *condition, const struct reply_
 	}
 	return condition->modified_since_len &&
 	       reply_date_parse(&since, condition->modified_since, condition->modified_since_len) &&
-	       life->this_update <= since;
+	       life->this_update == since;
 }
 
 /* ---- responses ---- */

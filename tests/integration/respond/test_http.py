@@ -208,7 +208,7 @@ def who_has_it_already_is_told_so():
     first = exchange(address(), get(TARGET))
     tag, modified = first.field("etag"), first.date("last-modified")
     for fields in ([f"If-None-Match: {tag}"], [f"If-None-Match: W/{tag}"], [f'If-None-Match: "a", "b,c" , {tag}'], ["If-None-Match: *"],
-                   [f"If-Modified-Since: {http_date(modified)}"], [f"If-Modified-Since: {http_date(modified + 30)}"],
+                   [f"If-Modified-Since: {http_date(modified)}"],
                    [f"If-None-Match: {tag}", f"If-Modified-Since: {http_date(modified - 3600)}"]):
         for ask_as in (get, head):
             with talk() as t:
@@ -225,7 +225,8 @@ def who_has_another_is_sent_the_whole():
     first = exchange(address(), get(TARGET))
     tag, modified = first.field("etag"), first.date("last-modified")
     for fields in (['If-None-Match: "other"'], [f"If-None-Match: {tag[:-1]}"], ['If-None-Match: ""'], [f"If-None-Match: {tag.strip(chr(34))}"],
-                   [f"If-Modified-Since: {http_date(modified - 1)}"], ["If-Modified-Since: yesterday"], ["If-Modified-Since: "],
+                   [f"If-Modified-Since: {http_date(modified - 1)}"], [f"If-Modified-Since: {http_date(modified + 30)}"],
+                   ["If-Modified-Since: yesterday"], ["If-Modified-Since: "],
                    ['If-None-Match: "other"', f"If-Modified-Since: {http_date(modified + 30)}"]):
         answer = exchange(address(), get(TARGET, *fields))
         is_good(answer)
