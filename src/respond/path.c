@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "respond/path.h"
 #include <string.h>
+#include <strings.h>
 
 #define PREFIXES_MAX 16 /* places where a request is looked for: each costs a walk to the end */
 
@@ -41,7 +42,7 @@ static bool next_char(struct chars *chars, uint8_t *out)
 		return false;
 	int high = hex((uint8_t)chars->at[0]), low = hex((uint8_t)chars->at[1]);
 	chars->at += 2;
-	*out = (uint8_t)(high << 4 | low);
+	*out = (uint8_t)((unsigned)high << 4 | (unsigned)low);
 	return high >= 0 && low >= 0;
 }
 
@@ -115,9 +116,24 @@ static bool find_behind_prefix(uint8_t *out, size_t size, size_t *len, struct ch
 	return false;
 }
 
+/* Behind the scheme and the authority of a whole URL, which every server has to take (RFC 9112 3.2.2). */
+static size_t skip_origin(const char *path, size_t len)
+{
+	static const char *const schemes[] = { "http://", "https://" };
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
+		size_t n = strlen(schemes[i]);
+		if (len < n || strncasecmp(path, schemes[i], n) != 0)
+			continue;
+		const char *slash = memchr(path + n, '/', len - n);
+		return slash ? (size_t)(slash - path) : len;
+	}
+	return 0;
+}
+
 enum path_kind path_decode(uint8_t *out, size_t size, size_t *len, const char *path, size_t path_len)
 {
-	struct chars chars = { path, path + path_len };
+	struct chars chars = { path + skip_origin(path, path_len), path + path_len };
 
 	while (chars.at < chars.end && *chars.at == '/')
 		chars.at++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The request in a GET's path (RFC 6960 A.1): base64 of it, as clients and proxies leave it: percent-encoded in either case
- * or raw, base64url, without padding, with doubled slashes, behind a prefix, before a query.
+ * or raw, base64url, without padding, with doubled slashes, behind a prefix, before a query, in a whole URL.
  */
 #ifndef RESPOND_PATH_H
 #define RESPOND_PATH_H

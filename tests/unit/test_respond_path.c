@@ -40,6 +40,8 @@ static void reads_every_form_of_the_same_request(void **state)
 		"/Mail/M/My/" BASE64,
 		"/ocsp/MAj7777%2F%2F%2F8%2BAQ%3D%3D",
 		"/ocsp%2FMAj7777%2F%2F%2F8%2BAQ",
+		"http://ocsp.example.org/" BASE64,
+		"HTTPS://[::1]:8080/a/" BASE64,
 	};
 	for (size_t i = 0; i < ROWS(rows); i++)
 		is_read_as(rows[i], blob_hex(BYTES));
@@ -63,6 +65,10 @@ static void tells_what_is_no_base64_from_no_question(void **state)
 		{ "/", PATH_EMPTY },
 		{ "", PATH_EMPTY },
 		{ "//", PATH_EMPTY },
+		{ "http://ocsp.example.org/", PATH_EMPTY },
+		{ "http://ocsp.example.org", PATH_EMPTY },
+		{ "http://ocsp.example.org/a", PATH_BAD },
+		{ "ftp://ocsp.example.org/", PATH_BAD },
 		{ "/%", PATH_BAD },
 		{ "/%4", PATH_BAD },
 		{ "/%zz", PATH_BAD },

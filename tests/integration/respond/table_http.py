@@ -124,6 +124,7 @@ for method in ("PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW", "get"):
     fails(f"{method}", "RFC 9110 15.5.6", message(method, "/"), http(405, fields=[("allow", allows)]))
 fails("PUT with a body", "RFC 9110 15.5.6", message("PUT", "/", body=REQUEST), http(405, fields=[("allow", allows)]))
 fails("GET / is an answer about health", OURS, get("/"), http(200))
+fails("GET of a whole URL whose path is / likewise", "RFC 9112 3.2.2", get("http://responder.example/"), http(200))
 fails("HEAD / likewise", OURS, head("/"), http(200), to_head=True)
 
 # --- what HTTP forbids --------------------------------------------------------------------------------------------------------------
