@@ -54,12 +54,14 @@ static char *name_signer(const struct signer_conf *conf)
 	return asprintf(&name, "%s with the key %.*s", conf->cert, (int)key_len, conf->key) < 0 ? NULL : name;
 }
 
-static signer_id id_of(const struct ocsp_signer *signer)
+/* Signed the other way it is another signer: what was kept of it goes, as what another certificate signed. */
+static signer_id id_of(const struct ocsp_signer *signer, bool pss)
 {
 	signer_id id;
 
 	memcpy(&id, ocsp_signer_fingerprint(signer), sizeof(id));
-	return id ? id : 1;
+	id ^= pss;
+	return id ? id : 2;
 }
 
 static int load_signer(struct authority_signer *signer, const struct signer_conf *conf, const struct load *load,
@@ -81,7 +83,7 @@ static int load_signer(struct authority_signer *signer, const struct signer_conf
 	code = ocsp_signer_new(&signer->signer, &chain.cert[0], load->authority->issuer, key, options, err);
 	if (code < 0)
 		return about(err, code, signer->name);
-	signer->id = id_of(signer->signer);
+	signer->id = id_of(signer->signer, conf->pss);
 	signer->not_before = ocsp_signer_not_before(signer->signer);
 	signer->not_after = ocsp_signer_not_after(signer->signer);
 	return 0;
@@ -221,6 +223,7 @@ int authority_load(struct authority **out, const struct authority_conf *conf, in
 	authority->nonce = conf->nonce;
 	authority->validity_s = conf->validity_s;
 	authority->archive_cutoff_s = conf->archive_cutoff_s;
+	authority->by_name = conf->by_name;
 	load.authority = authority;
 	code = load_ca(&load, err);
 	if (code == 0)

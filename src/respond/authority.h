@@ -45,6 +45,7 @@ struct authority {
 	enum never_issued never_issued;
 	enum nonce_policy nonce;
 	int64_t validity_s, archive_cutoff_s;
+	bool by_name;
 	size_t n_signers;
 	struct authority_signer *signer; /* in the order of the configuration */
 	char name[96];                   /* of the CA, to read: its common name, or all of it */
@@ -62,7 +63,7 @@ void authority_unref(struct authority *authority); /* NULL-safe */
 
 /* ---- signing ---- */
 
-/* Who signed: of the certificate's fingerprint. 0 is nobody's. */
+/* Who signed, and how: of the certificate's fingerprint and its setting `pss`. 0 is nobody's. */
 typedef uint64_t signer_id;
 
 /* The end of what the one that signs at `now` may sign: its notAfter; INT64_MIN: none is valid. */

@@ -87,5 +87,6 @@ uint64_t snapshot_ca_id(const struct authority *authority, int64_t refresh_s)
 
 	sum = mix(sum, &authority->validity_s, sizeof(authority->validity_s));
 	sum = mix(sum, &authority->archive_cutoff_s, sizeof(authority->archive_cutoff_s));
+	sum = mix(sum, &authority->by_name, sizeof(authority->by_name));
 	return mix(sum, &refresh_s, sizeof(refresh_s));
 }

@@ -35,6 +35,10 @@ def metric(place, name):
     return float(found.group(1))
 
 
+def signature_algorithm(response):
+    return told.Fields(response.algorithm).take(0x06).content
+
+
 @case
 def so_many_certificates_may_one_request_ask_about():
     for one in each_way(["--max-certificates", "2"], more="limits: { certificates: 2 }"):
@@ -63,6 +67,22 @@ def the_responder_may_be_named_by_name():
         with one:
             response = one.post(request(GOOD))
             expect_equal((response.by, response.responder), ("name", delegate.name), "ResponderID")
+
+
+@case
+def what_was_kept_is_signed_anew_where_the_name_or_the_padding_changes():
+    rsa = ca.delegate("rsa", sort="rsa")
+    conf = configuration(authority(ca, rsa, index=index.path))
+    with Respond(conf) as one:
+        expect_equal(one.post(request(GOOD)).by, "key", "ResponderID")
+        configuration(authority(ca, rsa, index=index.path, responder_id="name"), path=conf)
+        one.hup()
+        wait_for(lambda: one.post(request(GOOD)).by == "name", 10, "the name")
+        with open(conf, encoding="utf-8") as f:
+            text = f.read()
+        write(conf, text.replace('.key" }', '.key", pss: true }').encode())
+        one.hup()
+        wait_for(lambda: signature_algorithm(one.post(request(GOOD))) == PSS, 10, "PSS")
 
 
 @case
@@ -144,8 +164,7 @@ def an_RSA_key_may_sign_with_PSS():
     rows = Index(os.path.join(other.dir, "index.txt")).add("V", GOOD).save()
     entry = f'{{ ca: "{other.cert_file}", index: "{rows.path}", signers: [ {{ cert: "{other.cert_file}", key: "{other.key_file}", pss: true }} ] }}'
     with Respond(configuration(entry)) as one:
-        response = one.post(ask.request(ask.cert_id(other, GOOD)))
-        expect_equal(told.Fields(response.algorithm).take(0x06).content, PSS, "signature algorithm")
+        expect_equal(signature_algorithm(one.post(ask.request(ask.cert_id(other, GOOD)))), PSS, "signature algorithm")
 
 
 @case
