@@ -101,7 +101,7 @@ class Row:
     def judge_neighbour(self, phase):
         """In the same process, from the lie to the end of the phase, a newer one reached the wire."""
         begin = self.subject.first_delivery.get(phase, self.told_at[phase])
-        end = self.told_at["good"] if phase == "first" and "good" in self.told_at else float("inf")
+        end = self.told_at.get("good", float("inf")) if phase == "first" else mono(over_at(self.held_last())) + 3
         seen = {s.sent.this_update for s in self.cell.samples[neighbours[self.cell.kind].name]
                 if s.sent and begin - NEIGHBOUR_LIFE / 2 <= s.began <= end}
         expect(len(seen) >= 2, f"the healthy neighbour was not refreshed meanwhile: {seen}")
