@@ -339,7 +339,7 @@ static void a_lock_file_of_somebody_else_locks_nobody_out(void **state)
 	struct store *first = NULL, *second = NULL;
 	char path[sizeof(dir) + 8];
 	if (geteuid() == 0)
-		skip(); /* may open anything */
+		return; /* may open anything */
 	store_close(writer());
 	snprintf(path, sizeof(path), "%s/.lock", dir);
 	assert_int_equal(chmod(path, 0), 0);
