@@ -140,6 +140,20 @@ def metrics_address(server):
     return host.strip("[]"), int(port)
 
 
+def configuration(store, backend, chains, more="", listen="127.0.0.1:0"):
+    path = os.path.join(new_tempdir(), "clinch.yaml")
+    write_configuration(path, store, backend, chains, more, listen)
+    return path
+
+
+def write_configuration(path, store, backend, chains, more="", listen="127.0.0.1:0"):
+    entries = "".join(f'    - {{ chain: "{c.chain_file}", key: "{c.key_file}" }}\n' for c in chains)
+    with open(path + ".new", "w", encoding="ascii") as f:
+        f.write(f"store: {store.dir}\nserve:\n  listen: [ \"{listen}\" ]\n  backend: {backend.address}\n  threads: 2\n"
+                f"  keeper: none\n  {more}\n  certificates:\n{entries}")
+    os.replace(path + ".new", path)
+
+
 # --- backends ---------------------------------------------------------------------------------------------------------------------
 
 

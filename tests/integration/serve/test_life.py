@@ -8,10 +8,10 @@ import socket
 import ssl
 import threading
 import time
-from datetime import timedelta
 
 from harness import build_path, case, clinch, expect, expect_equal, expect_in, expect_match, main, new_tempdir, run, skip, wait_for
-from scene import NOWHERE, SANITIZED, Backend, Serve, Store, connect, context, echo, leaf, look, pki
+from scene import (NOWHERE, SANITIZED, Backend, Serve, Store, configuration, connect, context, echo, leaf, look, pki,
+                   write_configuration)
 
 
 def echoes(server, data=b"hello"):
@@ -106,20 +106,6 @@ def a_backend_that_does_not_accept_has_its_time():
 
 
 # --- reload -----------------------------------------------------------------------------------------------------------------------
-
-
-def configuration(store, backend, chains, more="", listen="127.0.0.1:0"):
-    path = os.path.join(new_tempdir(), "clinch.yaml")
-    write_configuration(path, store, backend, chains, more, listen)
-    return path
-
-
-def write_configuration(path, store, backend, chains, more="", listen="127.0.0.1:0"):
-    entries = "".join(f'    - {{ chain: "{c.chain_file}", key: "{c.key_file}" }}\n' for c in chains)
-    with open(path + ".new", "w", encoding="ascii") as f:
-        f.write(f"store: {store.dir}\nserve:\n  listen: [ \"{listen}\" ]\n  backend: {backend.address}\n  threads: 2\n"
-                f"  keeper: none\n  {more}\n  certificates:\n{entries}")
-    os.replace(path + ".new", path)
 
 
 @case
@@ -253,53 +239,6 @@ def it_ends_when_told_to_before_it_was_ready():
         wait_for(lambda: os.path.exists(f"/proc/{server.process.pid}/task") and len(os.listdir(f"/proc/{server.process.pid}/task")) > 2, 5,
                  "its threads")
         server.stop_well()
-
-
-@case
-def the_log_is_as_the_configuration_in_use_says():
-    """A reload changes it; one that fails does not."""
-    def add(path, text):
-        with open(path, "a", encoding="ascii") as f:
-            f.write(text)
-
-    class nowhere:
-        chain_file = key_file = os.path.join(new_tempdir(), "nothing.pem")
-
-    store = Store()
-    store.put(leaf, pki.response(leaf, this_update=timedelta(hours=-2)))
-    with Backend(echo) as backend:
-        path = configuration(store, backend, [leaf])
-        with Serve(conf=path, store=store, verbose=False) as server:
-            write_configuration(path, store, backend, [leaf, nowhere])
-            add(path, "log: { level: error }\n")
-            server.hup()
-            server.wait_event("reload-failed")
-            store.put(leaf, pki.response(leaf, this_update=timedelta(minutes=-1)))
-            server.wait_event("refreshed")  # is told at level info
-            write_configuration(path, store, backend, [leaf])
-            add(path, "log: { level: debug }\n")
-            server.hup()
-            server.wait_event("reloaded")
-            with socket.create_connection(server.address, timeout=10) as stream:
-                stream.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            server.wait_event("connection-failed")  # at level debug
-
-
-@case
-def reloads_that_come_faster_than_staples_still_come_to_an_end():
-    fresh = pki.leaf("www.example.org", label="without a staple", ocsp_url=NOWHERE)
-    with Backend(echo) as backend:
-        store = Store(leaf)
-        path = configuration(store, backend, [leaf], more="ready_timeout: 1s")
-        with Serve(conf=path) as server:
-            write_configuration(path, store, backend, [fresh], more="ready_timeout: 1s")
-
-            def hup_again():
-                server.hup()
-                return server.events("reloaded")
-
-            wait_for(hup_again, 10, "a reload, SIGHUP after SIGHUP")
-            wait_for(lambda: look(server.address).leaf == fresh.cert.serial_number, 5, "the new certificate")
 
 
 # --- who may start it, and how ----------------------------------------------------------------------------------------------------
