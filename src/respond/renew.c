@@ -141,27 +141,26 @@ static const char *name_of(const struct load *load)
 	return load->before->ca[loading_ca(load->item)].authority->name;
 }
 
-static uint64_t hash_of(const char *text)
-{
-	uint64_t sum = UINT64_C(0xcbf29ce484222325);
-
-	for (; *text; text++)
-		sum = (sum ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
-	return sum;
-}
-
 /* What is refused is tried again now and then: the same sentence is said once. */
 static void tell_refused(struct responder *responder, const struct load *load)
 {
 	unsigned kind = loading_kind(load->item);
-	uint64_t *told =
+	refusal *told =
 		kind == LOADING_RELAY ? &responder->relay_refused : &responder->told[loading_ca(load->item)].refused[kind];
-	uint64_t hash = load->code < 0 ? hash_of(load->err.text) : 0;
+	const char *text = load->code < 0 ? load->err.text : "";
 
-	if (hash)
-		respond_say(responder->hooks, RESPOND_REFUSED, hash == *told ? RESPOND_DEBUG : RESPOND_ERROR, name_of(load),
-			    load->err.text);
-	*told = hash;
+	if (*text)
+		respond_say(responder->hooks, RESPOND_REFUSED, strcmp(text, *told) == 0 ? RESPOND_DEBUG : RESPOND_ERROR,
+			    name_of(load), text);
+	snprintf(*told, sizeof(*told), "%s", text);
+}
+
+/* Nothing of what was loaded now is refused. */
+static void forget_refused(struct responder *responder)
+{
+	for (size_t i = 0; i < responder->now->n; i++)
+		memset(responder->told[i].refused, 0, sizeof(responder->told[i].refused));
+	*responder->relay_refused = '\0';
 }
 
 static void end_item(struct responder *responder, struct load *load)
@@ -185,6 +184,7 @@ static void end_all(struct responder *responder, struct load *load)
 			release(responder, load->conf);
 		return;
 	}
+	forget_refused(responder);
 	responder->conf = load->conf;
 	renew_watch(responder, load->watch);
 	if (before != load->conf)

@@ -22,9 +22,11 @@ struct load { /* under way, or over */
 	struct clinch_error err;
 };
 
+typedef char refusal[sizeof(((struct clinch_error *)NULL)->text)]; /* the sentence; "": nothing is refused */
+
 struct ca_told { /* of one CA, so that it is told once */
 	bool source_over, signer_over;
-	uint64_t refused[LOADING_KINDS]; /* of the sentence; 0: it was not */
+	refusal refused[LOADING_KINDS]; /* as it is now */
 };
 
 struct responder {
@@ -44,8 +46,8 @@ struct responder {
 	struct snapshot *now; /* a reference to what is published */
 	struct load load;
 	bool reload_wanted;
-	struct ca_told *told;   /* of each CA of `now` */
-	uint64_t relay_refused; /* as of a CA */
+	struct ca_told *told;  /* of each CA of `now` */
+	refusal relay_refused; /* as of a CA */
 	bool is_ready, is_stopping;
 	uint64_t drain_until_ms;
 	/* What was told of the pool. */

@@ -96,6 +96,19 @@ static void put_of_ca(struct buf *out, const char *name, const struct snapshot_c
 	buf_printf(out, "\"} %lld\n", (long long)value);
 }
 
+static void put_refused(struct buf *out, const struct responder *responder)
+{
+	const struct snapshot *now = responder->now;
+
+	metrics_head(out, "clinch_source_refused", "gauge",
+		     "1: a CA's source is refused as it is now, the one before is in use.");
+	for (size_t i = 0; i < now->n; i++)
+		put_of_ca(out, "clinch_source_refused", &now->ca[i], *responder->told[i].refused[LOADING_SOURCE] != '\0');
+	metrics_head(out, "clinch_signers_refused", "gauge", "1: so are its certificates or keys.");
+	for (size_t i = 0; i < now->n; i++)
+		put_of_ca(out, "clinch_signers_refused", &now->ca[i], *responder->told[i].refused[LOADING_SIGNERS] != '\0');
+}
+
 static void put_cas(struct buf *out, const struct snapshot *now, int64_t at)
 {
 	metrics_head(out, "clinch_source_age_seconds", "gauge", "Age of what a CA says of its serials.");
@@ -159,6 +172,7 @@ static bool write_metrics(struct buf *out, void *user)
 	struct responder *responder = user;
 
 	put_cas(out, responder->now, (int64_t)time(NULL));
+	put_refused(out, responder);
 	put_answers(out, responder);
 	put_pool(out, responder);
 	metrics_head(out, "clinch_relay_responses", "gauge", "Responses of the store that are handed on.");
@@ -176,24 +190,34 @@ static json_t *time_json(int64_t at)
 	return at > 0 && at != INT64_MAX ? json_string(time_format(text, at)) : json_null();
 }
 
-static json_t *ca_json(const struct snapshot_ca *ca, int64_t now)
+static json_t *refused_json(const char *text)
+{
+	json_t *json = *text ? json_string(text) : json_null();
+
+	return json ? json : json_string("?"); /* a path that is not UTF-8 */
+}
+
+static json_t *ca_json(const struct snapshot_ca *ca, const struct ca_told *told, int64_t now)
 {
 	int64_t until = authority_signs_until(ca->authority, now);
 	json_t *name = json_string(ca->authority->name);
 
-	return json_pack("{so sI sI so so so sb}", "name", name ? name : json_string("?"), "serials",
+	return json_pack("{so sI sI so so so sb so so}", "name", name ? name : json_string("?"), "serials",
 			 (json_int_t)source_size(ca->source), "revoked", (json_int_t)source_revoked(ca->source),
 			 "source_updated", time_json(source_updated(ca->source)), "source_until",
 			 time_json(source_until(ca->source)), "signs_until", until > now ? time_json(until) : json_null(),
-			 "answers", until > now && source_until(ca->source) > now);
+			 "answers", until > now && source_until(ca->source) > now, "source_refused",
+			 refused_json(told->refused[LOADING_SOURCE]), "signers_refused",
+			 refused_json(told->refused[LOADING_SIGNERS]));
 }
 
-static json_t *cas_json(const struct snapshot *snapshot, int64_t now)
+static json_t *cas_json(const struct responder *responder, int64_t now)
 {
+	const struct snapshot *snapshot = responder->now;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < snapshot->n; i++)
-		json_array_append_new(list, ca_json(&snapshot->ca[i], now));
+		json_array_append_new(list, ca_json(&snapshot->ca[i], &responder->told[i], now));
 	return list;
 }
 
@@ -208,9 +232,13 @@ static json_t *answers_json(const struct responder *responder)
 	return answers;
 }
 
-static json_t *relay_json(const struct relay *relay)
+static json_t *relay_json(const struct responder *responder)
 {
-	return relay ? json_pack("{sI}", "responses", (json_int_t)relay_size(relay)) : json_null();
+	const struct relay *relay = responder->now->relay;
+
+	return relay ? json_pack("{sI so}", "responses", (json_int_t)relay_size(relay), "refused",
+				 refused_json(responder->relay_refused))
+		     : json_null();
 }
 
 static bool write_status(struct buf *out, void *user)
@@ -222,8 +250,8 @@ static bool write_status(struct buf *out, void *user)
 	prepared_table_counts(responder->table, &prepared);
 	json_t *json =
 		json_pack("{si ss so so so so sI sI si}", "schema", 1, "version", CLINCH_VERSION, "now", time_json(now),
-			  "authorities", cas_json(responder->now, now), "relay", relay_json(responder->now->relay),
-			  "answers", answers_json(responder), "prepared", (json_int_t)prepared.answers, "prepared_bytes",
+			  "authorities", cas_json(responder, now), "relay", relay_json(responder), "answers",
+			  answers_json(responder), "prepared", (json_int_t)prepared.answers, "prepared_bytes",
 			  (json_int_t)prepared.bytes, "connections", (int)atomic_load(&responder->shared.open));
 	char *text = json ? json_dumps(json, 0) : NULL;
 	bool good = text && buf_printf(out, "%s\n", text);

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a responder tells of itself: numbers that agree with what was asked, health, and a log that says what changed."""
+import json
 import os
 import re
 import shutil
 
 import ask
 from harness import case, expect, expect_equal, expect_in, free_port, main, new_tempdir, run, skip, source_path, wait_for
-from issuer import DAY_S, Ca, Index
+from issuer import DAY_S, Ca, Index, write
 from respond import Respond, authority, configuration
 from talk import exchange, get, post
 
@@ -102,6 +103,25 @@ def health_and_status_are_there():
         scene.page("/readyz")
         expect_in("ours CA", scene.page("/status.json"), "status")
         scene.page("/nothing", 404)
+
+
+@case
+def what_is_refused_is_seen_until_it_is_good_again():
+    with Scene() as scene:
+        for name, kind, path in (("clinch_source_refused", "source_refused", scene.index.path),
+                                 ("clinch_signers_refused", "signers_refused", scene.delegate.cert_file)):
+            gauge = f'{name}{{authority="CN=ours CA"}}'
+            expect_equal(scene.value(gauge), 0, gauge)
+            with open(path, "rb") as f:
+                good = f.read()
+            for mend in (lambda: None, scene.one.hup):  # the file is seen, or all of it is read
+                write(path, b"nonsense\n")
+                wait_for(lambda: scene.value(gauge) == 1, 5, f"{gauge} to be 1")
+                expect_in(path, json.loads(scene.page("/status.json"))["authorities"][0][kind], kind)
+                write(path, good)
+                mend()
+                wait_for(lambda: scene.value(gauge) == 0, 5, f"{gauge} to be 0")
+                expect_equal(json.loads(scene.page("/status.json"))["authorities"][0][kind], None, kind)
 
 
 @case
