@@ -69,6 +69,20 @@ def one_that_has_none_gets_its_first_and_each_refresh():
 
 
 @case
+def what_is_revoked_replaces_a_good_one_also_where_it_is_dropped():
+    """HAProxy cannot be made to forget; and where it has nothing, nothing comes."""
+    with Authority() as ca:
+        leaf = ca.leaf("localhost")
+        full, empty = Haproxy(leaf, staple=ca.sign(leaf, age_s=7200, life_s=86400)), Haproxy(leaf)
+        ca.mode[leaf.serial] = "revoked"
+        path = put(leaf, os.path.join(new_tempdir(), "leaf.pem"))
+        Keep(f"{{ path: {path}, on_revoked: drop }}", settings="ready_timeout: 5s\n  outputs:\n" + "".join(
+            f"    - {{ haproxy: {haproxy.socket}, after: 50ms }}\n" for haproxy in (empty, full))).start()
+        wait_for(lambda: full.staple(ca)["verdict"] == "revoked", 10, "the truth from HAProxy")
+        expect_equal(empty.staple(ca)["present"], False, "staple where there was none")
+
+
+@case
 def one_that_has_one_gets_a_newer_one():
     with Authority() as ca:
         leaf = ca.leaf("localhost")
