@@ -241,6 +241,15 @@ def it_ends_when_told_to_before_it_was_ready():
         server.stop_well()
 
 
+@case
+def a_watchdog_that_cannot_be_kept_quiet_is_said():
+    for microseconds, wanted in ((1999999, 1), (2000000, 0)):
+        with Serve(env={"WATCHDOG_USEC": str(microseconds)}) as server:
+            server.wait_event("ready")
+            said = [e for e in server.events("notice") if "WatchdogSec" in e["text"]]
+            expect_equal(len(said), wanted, f"lines about {microseconds} microseconds")
+
+
 # --- who may start it, and how ----------------------------------------------------------------------------------------------------
 
 
