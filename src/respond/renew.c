@@ -134,11 +134,11 @@ static void start_load(struct responder *responder, struct load load)
 	uv_queue_work(&responder->loop, &responder->load.work, do_load, after_load);
 }
 
-static const char *name_of(const struct load *load)
+static const char *name_of(char out[SNAPSHOT_NAME_SIZE], const struct load *load)
 {
 	if (load->is_all || loading_kind(load->item) == LOADING_RELAY)
 		return NULL;
-	return load->before->ca[loading_ca(load->item)].authority->name;
+	return snapshot_ca_name(out, load->before, loading_ca(load->item));
 }
 
 /* What is refused is tried again now and then: the same sentence is said once. */
@@ -148,10 +148,11 @@ static void tell_refused(struct responder *responder, const struct load *load)
 	refusal *told =
 		kind == LOADING_RELAY ? &responder->relay_refused : &responder->told[loading_ca(load->item)].refused[kind];
 	const char *text = load->code < 0 ? load->err.text : "";
+	char name[SNAPSHOT_NAME_SIZE];
 
 	if (*text)
 		respond_say(responder->hooks, RESPOND_REFUSED, strcmp(text, *told) == 0 ? RESPOND_DEBUG : RESPOND_ERROR,
-			    name_of(load), text);
+			    name_of(name, load), text);
 	snprintf(*told, sizeof(*told), "%s", text);
 }
 

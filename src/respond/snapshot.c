@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "respond/snapshot.h"
 #include "base/error.h"
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_AGE_S 3600
@@ -69,6 +70,21 @@ void snapshot_unref(struct snapshot *state)
 {
 	if (state)
 		counted_unref(&state->counted);
+}
+
+const char *snapshot_ca_name(char out[SNAPSHOT_NAME_SIZE], const struct snapshot *state, size_t ca)
+{
+	const char *name = state->ca[ca].authority->name;
+	const uint8_t *bytes = state->ca[ca].authority->issuer->fingerprint;
+	bool shared = false;
+
+	for (size_t i = 0; i < state->n && !shared; i++)
+		shared = i != ca && strcmp(state->ca[i].authority->name, name) == 0;
+	int len = snprintf(out, SNAPSHOT_NAME_SIZE, "%s", name);
+	if (shared)
+		snprintf(out + len, SNAPSHOT_NAME_SIZE - (size_t)len, " (%02x%02x%02x%02x)", bytes[0], bytes[1], bytes[2],
+			 bytes[3]);
+	return out;
 }
 
 /* FNV-1a: of an operator's own settings, nobody chooses them to collide. */

@@ -35,6 +35,10 @@ int snapshot_new(struct snapshot **out, const struct respond_conf *conf, const s
 struct snapshot *snapshot_ref(struct snapshot *state);
 void snapshot_unref(struct snapshot *state); /* NULL-safe */
 
+/* Its name, and where another CA has the same one (which a renewed key often leads to) the beginning of its fingerprint. */
+#define SNAPSHOT_NAME_SIZE (sizeof(((struct authority *)NULL)->name) + sizeof(" (01234567)"))
+const char *snapshot_ca_name(char out[SNAPSHOT_NAME_SIZE], const struct snapshot *state, size_t ca);
+
 /* The id of a CA as it is configured. */
 uint64_t snapshot_ca_id(const struct authority *authority, int64_t refresh_s);
 

@@ -15,7 +15,8 @@ static void look_at_ca(struct responder *responder, size_t i, int64_t now)
 	const struct snapshot_ca *ca = &responder->now->ca[i];
 	struct ca_told *told = &responder->told[i];
 	bool source_over = source_until(ca->source) <= now, signer_over = authority_signs_until(ca->authority, now) <= now;
-	struct respond_event event = { .authority = ca->authority->name, .n = -1 };
+	char name[SNAPSHOT_NAME_SIZE];
+	struct respond_event event = { .authority = snapshot_ca_name(name, responder->now, i), .n = -1 };
 
 	if (source_over != told->source_over) {
 		event.kind = source_over ? RESPOND_SOURCE_OVER : RESPOND_SOURCE_BACK;
@@ -89,10 +90,12 @@ static void put_label(struct buf *out, const char *text)
 	}
 }
 
-static void put_of_ca(struct buf *out, const char *name, const struct snapshot_ca *ca, int64_t value)
+static void put_of_ca(struct buf *out, const char *name, const struct snapshot *now, size_t ca, int64_t value)
 {
+	char label[SNAPSHOT_NAME_SIZE];
+
 	buf_printf(out, "%s{authority=\"", name);
-	put_label(out, ca->authority->name);
+	put_label(out, snapshot_ca_name(label, now, ca));
 	buf_printf(out, "\"} %lld\n", (long long)value);
 }
 
@@ -103,28 +106,28 @@ static void put_refused(struct buf *out, const struct responder *responder)
 	metrics_head(out, "clinch_source_refused", "gauge",
 		     "1: a CA's source is refused as it is now, the one before is in use.");
 	for (size_t i = 0; i < now->n; i++)
-		put_of_ca(out, "clinch_source_refused", &now->ca[i], *responder->told[i].refused[LOADING_SOURCE] != '\0');
+		put_of_ca(out, "clinch_source_refused", now, i, *responder->told[i].refused[LOADING_SOURCE] != '\0');
 	metrics_head(out, "clinch_signers_refused", "gauge", "1: so are its certificates or keys.");
 	for (size_t i = 0; i < now->n; i++)
-		put_of_ca(out, "clinch_signers_refused", &now->ca[i], *responder->told[i].refused[LOADING_SIGNERS] != '\0');
+		put_of_ca(out, "clinch_signers_refused", now, i, *responder->told[i].refused[LOADING_SIGNERS] != '\0');
 }
 
 static void put_cas(struct buf *out, const struct snapshot *now, int64_t at)
 {
 	metrics_head(out, "clinch_source_age_seconds", "gauge", "Age of what a CA says of its serials.");
 	for (size_t i = 0; i < now->n; i++)
-		put_of_ca(out, "clinch_source_age_seconds", &now->ca[i], at - source_updated(now->ca[i].source));
+		put_of_ca(out, "clinch_source_age_seconds", now, i, at - source_updated(now->ca[i].source));
 	metrics_head(out, "clinch_source_end_timestamp_seconds", "gauge", "When a CA's CRL is past its nextUpdate.");
 	for (size_t i = 0; i < now->n; i++)
 		if (source_until(now->ca[i].source) != INT64_MAX)
-			put_of_ca(out, "clinch_source_end_timestamp_seconds", &now->ca[i], source_until(now->ca[i].source));
+			put_of_ca(out, "clinch_source_end_timestamp_seconds", now, i, source_until(now->ca[i].source));
 	metrics_head(out, "clinch_source_serials", "gauge", "Serials that a CA's source names.");
 	for (size_t i = 0; i < now->n; i++)
-		put_of_ca(out, "clinch_source_serials", &now->ca[i], (int64_t)source_size(now->ca[i].source));
+		put_of_ca(out, "clinch_source_serials", now, i, (int64_t)source_size(now->ca[i].source));
 	metrics_head(out, "clinch_signer_end_timestamp_seconds", "gauge", "End of the signer in use; 0: none is valid.");
 	for (size_t i = 0; i < now->n; i++) {
 		int64_t until = authority_signs_until(now->ca[i].authority, at);
-		put_of_ca(out, "clinch_signer_end_timestamp_seconds", &now->ca[i], until > at ? until : 0);
+		put_of_ca(out, "clinch_signer_end_timestamp_seconds", now, i, until > at ? until : 0);
 	}
 }
 
@@ -197,10 +200,13 @@ static json_t *refused_json(const char *text)
 	return json ? json : json_string("?"); /* a path that is not UTF-8 */
 }
 
-static json_t *ca_json(const struct snapshot_ca *ca, const struct ca_told *told, int64_t now)
+static json_t *ca_json(const struct responder *responder, size_t i, int64_t now)
 {
+	const struct snapshot_ca *ca = &responder->now->ca[i];
+	const struct ca_told *told = &responder->told[i];
+	char text[SNAPSHOT_NAME_SIZE];
 	int64_t until = authority_signs_until(ca->authority, now);
-	json_t *name = json_string(ca->authority->name);
+	json_t *name = json_string(snapshot_ca_name(text, responder->now, i));
 
 	return json_pack("{so sI sI so so so sb so so}", "name", name ? name : json_string("?"), "serials",
 			 (json_int_t)source_size(ca->source), "revoked", (json_int_t)source_revoked(ca->source),
@@ -213,11 +219,10 @@ static json_t *ca_json(const struct snapshot_ca *ca, const struct ca_told *told,
 
 static json_t *cas_json(const struct responder *responder, int64_t now)
 {
-	const struct snapshot *snapshot = responder->now;
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < snapshot->n; i++)
-		json_array_append_new(list, ca_json(&snapshot->ca[i], &responder->told[i], now));
+	for (size_t i = 0; i < responder->now->n; i++)
+		json_array_append_new(list, ca_json(responder, i, now));
 	return list;
 }
 

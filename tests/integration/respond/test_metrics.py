@@ -6,6 +6,7 @@ import re
 import shutil
 
 import ask
+from cryptography.hazmat.primitives import hashes
 from harness import case, expect, expect_equal, expect_in, free_port, main, new_tempdir, run, skip, source_path, wait_for
 from issuer import DAY_S, Ca, Index, write
 from respond import Respond, authority, configuration
@@ -122,6 +123,20 @@ def what_is_refused_is_seen_until_it_is_good_again():
                 mend()
                 wait_for(lambda: scene.value(gauge) == 0, 5, f"{gauge} to be 0")
                 expect_equal(json.loads(scene.page("/status.json"))["authorities"][0][kind], None, kind)
+
+
+@case
+def CAs_of_one_name_are_told_apart():
+    entries, names, place = [], [], ("127.0.0.1", free_port())
+    for ca in (Ca(new_tempdir(), "ours"), Ca(new_tempdir(), "ours")):  # each has its key
+        index = Index(os.path.join(ca.dir, "index.txt")).add("V", GOOD).save()
+        entries.append(authority(ca, ca.delegate(), index=index.path))
+        names.append(f"CN=ours CA ({ca.cert.fingerprint(hashes.SHA256()).hex()[:8]})")
+    with Respond(configuration(*entries, more=f"metrics_listen: 127.0.0.1:{place[1]}")):
+        page = exchange(place, get("/metrics", "Connection: close")).body.decode()
+        expect_equal(re.findall(r'^clinch_source_serials\{authority="([^"]*)"', page, re.M), names, "labels")
+        status = json.loads(exchange(place, get("/status.json", "Connection: close")).body)
+        expect_equal([one["name"] for one in status["authorities"]], names, "names")
 
 
 @case
