@@ -124,9 +124,12 @@ static void tell_odd(const struct respond_hooks *hooks, const struct snapshot_ca
 		respond_say(hooks, RESPOND_NOTICE, RESPOND_WARNING, ca->authority->name, source_odd(ca->source));
 }
 
+/* By name and key, as a CertID has it: a certificate that was renewed is the same CA's, and takes no revocation back. */
 static bool is_same_ca(const struct authority *a, const struct authority *b)
 {
-	return memcmp(a->issuer->fingerprint, b->issuer->fingerprint, FINGERPRINT_LEN) == 0;
+	const struct issuer *one = a->issuer, *other = b->issuer;
+
+	return der_equals(one->view.subject, other->view.subject) && der_equals(one->view.spki, other->view.spki);
 }
 
 static const struct source *source_before(const struct snapshot *before, const struct authority *authority)
@@ -225,7 +228,7 @@ static int reload_source(struct snapshot_ca *ca, const struct respond_authority 
 	return 0;
 }
 
-/* A CA certificate that became another one has another source too: what was read was checked with the key before. */
+/* Another CA has another source too: what was read was checked with the key before. */
 static int reload_signers(struct snapshot_ca *ca, const struct respond_authority *conf, const struct respond_hooks *hooks,
 			  int64_t now, struct clinch_error *err)
 {

@@ -79,6 +79,27 @@ def SIGHUP_does_not_let_it_in():
 
 
 @case
+def a_renewed_certificate_of_the_CA_does_not_let_it_in():
+    """The same name and key: the same CA."""
+    index, mine = new_index(), Ca(new_tempdir(), "mine")
+    asked = ask.request(ask.cert_id(mine, REVOKED))
+    with Respond(configuration(authority(mine, mine.delegate(), index=index.path))) as one:
+        since = one.mark()
+        index.set("V", REVOKED).save()
+        one.wait_said("1002", since=since)
+        since = one.mark()
+        renewed = Ca(new_tempdir(), "mine", key=mine.key, seconds=7300 * DAY_S)
+        write(mine.cert_file, renewed.pem)
+        one.wait_said("its signers", since=since)
+        expect_equal(one.status(asked), "revoked", "status after the new certificate")
+        since = one.mark()
+        write(mine.cert_file, mine.pem)
+        one.hup()
+        one.wait_said("1002", since=since)
+        expect_equal(one.status(asked), "revoked", "status after SIGHUP")
+
+
+@case
 def the_operator_may_let_it_in_by_serial():
     index = new_index()
     with respond(index, "--accept-unrevoked", f"{REVOKED:X}") as one:
