@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define BUFFER_SIZE (4 * LINE_MAX_LEN)
 
@@ -66,18 +67,36 @@ int lines_parse(const void *bytes, size_t len, const char *name, lines_take *tak
 	return taken < 0 ? (int)taken : check_end(&r, len - (size_t)taken, err);
 }
 
+/* What was there at first; tells whether it still is. */
+struct extent {
+	off_t left;
+	uint64_t sum;
+};
+
+static void pass(struct extent *extent, const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		extent->sum = (extent->sum ^ (uint8_t)bytes[i]) * UINT64_C(0x100000001b3);
+	extent->left -= (off_t)len;
+}
+
 /* How many bytes came, 0 at the end. */
-static ssize_t fill(int fd, char *buffer, size_t room, const char *name, struct clinch_error *err)
+static ssize_t fill(int fd, struct extent *extent, char *buffer, size_t room, const char *name, struct clinch_error *err)
 {
 	ssize_t n;
 
+	if (extent->left < (off_t)room)
+		room = (size_t)extent->left;
 	do
 		n = read(fd, buffer, room);
 	while (n < 0 && errno == EINTR);
-	return n < 0 ? error_errno(err, "%s: cannot be read", name) : n;
+	if (n < 0)
+		return error_errno(err, "%s: cannot be read", name);
+	pass(extent, buffer, (size_t)n);
+	return n;
 }
 
-static int read_lines(struct reading *r, int fd, struct clinch_error *err)
+static int read_lines(struct reading *r, int fd, struct extent *extent, struct clinch_error *err)
 {
 	auto_free char *buffer = malloc(BUFFER_SIZE);
 	size_t held = 0;
@@ -85,7 +104,7 @@ static int read_lines(struct reading *r, int fd, struct clinch_error *err)
 
 	if (!buffer)
 		return error_set(err, CLINCH_E_MEMORY, "%s: no memory to read it", r->name);
-	while ((n = fill(fd, buffer + held, BUFFER_SIZE - held, r->name, err)) > 0) {
+	while ((n = fill(fd, extent, buffer + held, BUFFER_SIZE - held, r->name, err)) > 0) {
 		held += (size_t)n;
 		taken = take_lines(r, buffer, held, err);
 		if (taken < 0)
@@ -104,10 +123,36 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* Reads `size` bytes once more: are they what `sum` is of? */
+static bool has_sum(int fd, off_t size, uint64_t sum)
+{
+	auto_free char *buffer = malloc(BUFFER_SIZE);
+	struct extent again = { .left = size };
+
+	if (!buffer || lseek(fd, 0, SEEK_SET) != 0)
+		return false;
+	while (fill(fd, &again, buffer, BUFFER_SIZE, "", NULL) > 0)
+		;
+	return again.left == 0 && again.sum == sum;
+}
+
+/*
+ * What was appended meanwhile is left for the next reading: whoever appends without a pause would keep it from ever being
+ * read. In anything else that changed, half may be of before and half of after.
+ */
+static bool is_as_before(int fd, const struct stat *before, uint64_t sum)
+{
+	struct stat after;
+
+	if (fstat(fd, &after) < 0)
+		return false;
+	return is_same(before, &after) || (after.st_size > before->st_size && has_sum(fd, before->st_size, sum));
+}
+
 int lines_read(const char *path, lines_take *take, void *user, int64_t *modified_at, struct clinch_error *err)
 {
 	struct reading r = { path, take, user, 0 };
-	struct stat before, after;
+	struct stat before;
 	/* O_NONBLOCK: a FIFO without a writer must not hold us at open(). */
 	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
@@ -117,11 +162,11 @@ int lines_read(const char *path, lines_take *take, void *user, int64_t *modified
 		return error_errno(err, "%s: cannot be read", path);
 	if (!S_ISREG(before.st_mode))
 		return error_set(err, CLINCH_E_FILE, "%s: is not a regular file", path);
-	int code = read_lines(&r, fd, err);
+	struct extent extent = { .left = before.st_size };
+	int code = read_lines(&r, fd, &extent, err);
 	if (code < 0)
 		return code;
-	/* Half of it may be of before and half of after. */
-	if (fstat(fd, &after) < 0 || !is_same(&before, &after))
+	if (!is_as_before(fd, &before, extent.sum))
 		return error_set(err, CLINCH_E_FILE, "%s: was changed while it was read", path);
 	*modified_at = before.st_mtim.tv_sec;
 	return 0;

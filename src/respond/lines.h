@@ -20,7 +20,8 @@ typedef int lines_take(const struct line *line, void *user, struct clinch_error 
 
 /*
  * A regular file. CLINCH_E_FORMAT for a last line without its end: somebody is writing it, or was cut off; and for a line
- * that is too long. CLINCH_E_FILE, also when the file changed meanwhile. *modified_at is its mtime.
+ * that is too long. CLINCH_E_FILE, also when the file changed meanwhile; what was only appended does not
+ * count, and is not read. *modified_at is its mtime.
  */
 int lines_read(const char *path, lines_take *take, void *user, int64_t *modified_at, struct clinch_error *err);
 /* The same of bytes; `name` is for messages. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* OpenSSL's index.txt and lists of issued serials: what is taken, and the sentence for what is not. */
+#include "../support/scratch.h"
 #include "respond/index.h"
 #include "respond/issued.h"
+#include "respond/lines.h"
 #include "unit.h"
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define END "270101000000Z"
 #define END_AT INT64_C(1798761600)
@@ -347,6 +350,51 @@ static void a_list_with_anything_else_is_refused_by_its_line(void **state)
 	}
 }
 
+/* ---- a file that changes while it is read ---- */
+
+struct writing {
+	const char *path, *mode, *text;
+	unsigned taken;
+};
+
+/* At the first line. */
+static int write_meanwhile(const struct line *line, void *user, struct clinch_error *out)
+{
+	struct writing *writing = user;
+	(void)line, (void)out;
+	if (writing->taken++ == 0) {
+		FILE *file = fopen(writing->path, writing->mode);
+		assert_non_null(file);
+		assert_true(fputs(writing->text, file) >= 0);
+		assert_int_equal(fclose(file), 0);
+	}
+	return 0;
+}
+
+static void what_is_appended_while_it_is_read_is_left_for_the_next_time(void **state)
+{
+	char dir[SCRATCH_SIZE], path[SCRATCH_SIZE + 8];
+	struct writing append = { path, "a", "three\n", 0 }, rewrite = { path, "w", "one\nanother\nthree\nfour\n", 0 },
+		       half = { path, "a", "fi", 0 };
+	int64_t modified_at;
+	(void)state;
+	assert_non_null(mkdtemp(scratch_template(dir, "index")));
+	snprintf(path, sizeof(path), "%s/lines", dir);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs("one\ntwo\n", file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(lines_read(path, write_meanwhile, &append, &modified_at, &err), 0);
+	assert_int_equal(append.taken, 2);
+	assert_int_equal(lines_read(path, write_meanwhile, &rewrite, &modified_at, &err), CLINCH_E_FILE);
+	check(err.text, strstr(err.text, "was changed while it was read"));
+	assert_int_equal(lines_read(path, write_meanwhile, &half, &modified_at, &err), 0);
+	assert_int_equal(half.taken, 4);
+	assert_int_equal(lines_read(path, write_meanwhile, &half, &modified_at, &err), CLINCH_E_FORMAT);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 #define C(function) cmocka_unit_test_setup_teardown(function, forget_blobs, forget)
 
 int main(void)
@@ -363,6 +411,7 @@ int main(void)
 		C(half_a_million_serials_are_all_found),
 		C(a_list_is_read_as_tools_write_it),
 		C(a_list_with_anything_else_is_refused_by_its_line),
+		C(what_is_appended_while_it_is_read_is_left_for_the_next_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
