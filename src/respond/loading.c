@@ -100,10 +100,11 @@ static int load_source(struct source **out, const struct respond_authority *conf
 		       const struct source *before, int64_t now, struct clinch_error *err)
 {
 	auto_source *source = NULL;
+	const struct source_succession how = { now, authority->archive_cutoff_s, conf->accepted, conf->n_accepted };
 	int code = source_load(&source, &conf->conf.source, authority->issuer, now, err);
 
 	if (code == 0 && before)
-		code = source_succeeds(before, source, conf->accepted, conf->n_accepted, now, err);
+		code = source_succeeds(before, source, &how, err);
 	if (code == 0)
 		*out = TAKE(source);
 	return code;

@@ -55,6 +55,17 @@ static int check_scope(const struct source_files *files, const struct crl_files 
 		crls->part[0].name, crls->part[0].crl.users_only ? "users" : "CAs");
 }
 
+/* What is in the list and is not theirs is good, whatever becomes of it. */
+static void note_scope(struct serials *serials, const struct crl_files *crls)
+{
+	if (!crl_files_cover_all(crls))
+		serials_note(
+			serials,
+			"%s: is for the certificates of %s only: of the others in the list, none is ever revoked; give the "
+			"CRL for them beside it",
+			crls->part[0].name, crls->part[0].crl.users_only ? "users" : "CAs");
+}
+
 static int take_times(struct source *source, const struct crl_files *crls, struct clinch_error *err)
 {
 	source->this_update = calloc(crls->n, sizeof(*source->this_update));
@@ -108,6 +119,8 @@ static int load_crls(struct source *source, const struct source_files *files, co
 		code = crl_files_add(crls, &source->serials, err);
 	if (code == 0 && files->issued)
 		code = issued_read(&source->serials, files->issued, err);
+	if (code == 0 && files->issued)
+		note_scope(&source->serials, crls);
 	return code < 0 ? code : seal(source, crls, err);
 }
 
@@ -239,15 +252,15 @@ static bool is_accepted(const struct serial_key *key, const char *const *accepte
 	return false;
 }
 
-/* RFC 5280 5.3.1: certificateHold alone can be taken back. */
-static bool is_lost(const struct serial_row *row, const struct source *after, const struct serial_key *key, int64_t now)
+/* RFC 5280 5.3.1: certificateHold alone can be taken back; what is revoked for good does not become held on the way. */
+static bool is_lost(const struct serial_row *row, const struct source *after, const struct serial_key *key, int64_t begin)
 {
 	const struct serial_row *found;
 
-	if (row->says != SOURCE_REVOKED || row->reason == 6 || (row->not_after && row->not_after < now))
+	if (row->says != SOURCE_REVOKED || row->reason == 6 || (row->not_after && row->not_after < begin))
 		return false;
 	found = serials_find(&after->serials, key);
-	return !found || found->says != SOURCE_REVOKED;
+	return !found || found->says != SOURCE_REVOKED || found->reason == 6;
 }
 
 static int check_order(const struct source *before, const struct source *after, struct clinch_error *err)
@@ -263,6 +276,16 @@ static int check_order(const struct source *before, const struct source *after, 
 	return 0;
 }
 
+static int check_not_stale(const struct source *before, const struct source *after, int64_t now, struct clinch_error *err)
+{
+	char text[TIME_TEXT_SIZE];
+
+	if (after->until > now || before->until <= now)
+		return 0;
+	return error_set(err, CLINCH_E_ARGUMENT, "%s: ended at %s, and what is in use has not; it is not taken", after->name,
+			 time_format(text, after->until));
+}
+
 /* One that is being written anew is empty at first: what it named was issued all the same. */
 static int check_not_emptied(const struct source *before, const struct source *after, struct clinch_error *err)
 {
@@ -272,28 +295,41 @@ static int check_not_emptied(const struct source *before, const struct source *a
 			 before->serials.n);
 }
 
-int source_succeeds(const struct source *before, const struct source *after, const char *const *accepted, size_t n_accepted,
-		    int64_t now, struct clinch_error *err)
+static int check_revoked(const struct source *before, const struct source *after, const struct source_succession *how,
+			 struct clinch_error *err)
 {
 	struct serial_key key, first = { 0 };
 	char text[SERIAL_TEXT];
 	size_t lost = 0;
-	int code = check_order(before, after, err);
 
-	for (size_t i = 0; code == 0 && i < before->serials.n; i++) {
+	for (size_t i = 0; i < before->serials.n; i++) {
 		const struct serial_row *row = &before->serials.row[i];
 		if (row->says != SOURCE_REVOKED)
 			continue;
 		serials_key(&before->serials, row, &key);
-		if (!is_lost(row, after, &key, now) || is_accepted(&key, accepted, n_accepted))
+		if (!is_lost(row, after, &key, how->now - how->archive_s) ||
+		    is_accepted(&key, how->accepted, how->n_accepted))
 			continue;
 		if (lost++ == 0)
 			first = key;
 	}
 	if (lost == 0)
-		return code < 0 ? code : check_not_emptied(before, after, err);
-	return error_set(err, CLINCH_E_ARGUMENT,
-			 "%s: serial %s%s: revoked before, and not any more; it is not taken. If this is meant, say so for "
-			 "each (--accept-unrevoked %s, accept_unrevoked:)",
-			 after->name, serial_text(text, &first), lost > 1 ? " and others" : "", text);
+		return 0;
+	return error_set(
+		err, CLINCH_E_ARGUMENT,
+		"%s: serial %s%s: revoked before, and not any more, or only held; it is not taken. If this is meant, "
+		"say so for each (--accept-unrevoked %s, accept_unrevoked:)",
+		after->name, serial_text(text, &first), lost > 1 ? " and others" : "", text);
+}
+
+int source_succeeds(const struct source *before, const struct source *after, const struct source_succession *how,
+		    struct clinch_error *err)
+{
+	int code = check_order(before, after, err);
+
+	if (code == 0)
+		code = check_not_stale(before, after, how->now, err);
+	if (code == 0)
+		code = check_revoked(before, after, how, err);
+	return code < 0 ? code : check_not_emptied(before, after, err);
 }

@@ -54,13 +54,19 @@ const char *source_odd(const struct source *source);
 size_t source_serial(const struct source *source, size_t i, uint8_t *out, size_t size);
 
 /*
- * May `after` take the place of `before`, of the same files? Not when it is an older CRL or an empty index, and not when a
- * serial that `before` says is revoked (certificateHold, and certificates that have ended at `now`, excepted) is not so any
- * more; those in `accepted`, hexadecimal as in the list of issued ones, are let in. CLINCH_E_ARGUMENT: the sentence names
- * the file, and the first such serial.
+ * May `after` take the place of `before`, of the same files? Not when it is an older CRL, one past its end before the one in
+ * use is, or an empty index; and not when a serial that `before` says is revoked is not so any more, or only held, except
+ * one that was held itself, one whose certificate ended before the archive begins, and those in `accepted`.
+ * CLINCH_E_ARGUMENT: the sentence names the file, and the first such serial.
  */
-int source_succeeds(const struct source *before, const struct source *after, const char *const *accepted, size_t n_accepted,
-		    int64_t now, struct clinch_error *err);
+struct source_succession {
+	int64_t now;
+	int64_t archive_s;           /* of certificates that ended not longer ago than this, answers are given */
+	const char *const *accepted; /* hexadecimal, as in the list of issued ones */
+	size_t n_accepted;
+};
+int source_succeeds(const struct source *before, const struct source *after, const struct source_succession *how,
+		    struct clinch_error *err);
 
 DEFINE_CLEANUP(struct source *, cleanup_source, source_unref)
 #define auto_source AUTO(cleanup_source) struct source

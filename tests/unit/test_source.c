@@ -52,6 +52,11 @@ static struct source *loaded(const struct source_files *files)
 	return source;
 }
 
+static int succeeds(const struct source *before, const struct source *after)
+{
+	return source_succeeds(before, after, &(struct source_succession){ .now = NOW }, &err);
+}
+
 static struct source *index_of(const char *text)
 {
 	const struct source_files files = { .kind = SOURCE_INDEX, .index = put("index.txt", blob_text(text)) };
@@ -225,7 +230,14 @@ static void crls_for_some_certificates_need_the_others(void **state)
 	files = (struct source_files){
 		.kind = SOURCE_CRL, .crl = path, .n_crl = 1, .issued = put("issued", blob_text("0A\n"))
 	};
-	source_unref(loaded(&files));
+	struct source *listed = loaded(&files);
+	check(source_odd(listed),
+	      strstr(source_odd(listed), "ca.crl: is for the certificates of users only: of the others in the list"));
+	source_unref(listed);
+	files.crl = path, files.n_crl = 2;
+	listed = loaded(&files);
+	assert_null(source_odd(listed));
+	source_unref(listed);
 }
 
 static void settings_that_leave_a_serial_unsaid_are_refused(void **state)
@@ -341,6 +353,11 @@ static void a_revocation_is_not_taken_back(void **state)
 		{ "no longer held", R("0A", ",certificateHold"), V("0A"), NULL, 0, NULL },
 		{ "no longer held, and gone", R("0A", ",holdInstruction,x"), V("0B"), NULL, 0, NULL },
 		{ "from held to lost", R("0A", ",certificateHold"), R("0A", ",keyCompromise"), NULL, 0, NULL },
+		{ "from lost to held", R("0A", ",keyCompromise"), R("0A", ",certificateHold"), NULL, 0,
+		  "serial 0A: revoked before, and not any more, or only held" },
+		{ "from no reason to held", R("0A", ""), R("0A", ",certificateHold"), NULL, 0, "serial 0A" },
+		{ "held on", R("0A", ",certificateHold"), R("0A", ",certificateHold"), NULL, 0, NULL },
+		{ "held, and accepted", R("0A", ""), R("0A", ",certificateHold"), one, 1, NULL },
 		{ "accepted", R("0A", ""), V("0A"), one, 1, NULL },
 		{ "both accepted", R("0A", "") R("0B", ""), V("0C"), two, 2, NULL },
 		{ "one accepted", R("0A", "") R("0B", ""), V("0C"), one, 1, "serial 0B: revoked before" },
@@ -350,13 +367,45 @@ static void a_revocation_is_not_taken_back(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		struct source *before = index_of(rows[i].before), *after = index_of(rows[i].after);
-		int code = source_succeeds(before, after, rows[i].accepted, rows[i].n_accepted, NOW, &err);
+		const struct source_succession how = { NOW, 0, rows[i].accepted, rows[i].n_accepted };
+		int code = source_succeeds(before, after, &how, &err);
 		check_int(rows[i].name, code, rows[i].sentence ? CLINCH_E_ARGUMENT : 0);
 		if (rows[i].sentence && !strstr(err.text, rows[i].sentence))
 			fail_msg("%s: \"%s\" has not \"%s\"", rows[i].name, err.text, rows[i].sentence);
 		source_unref(before);
 		source_unref(after);
 	}
+}
+
+/* Answers are given for it from the archive. */
+static void what_ended_is_not_taken_back_while_the_archive_has_it(void **state)
+{
+	struct source *before = index_of(ENDED("0A")), *after = index_of(V("0B"));
+	const int64_t since_end = NOW - INT64_C(1767225600);
+	struct source_succession how = { .now = NOW, .archive_s = since_end };
+	(void)state;
+	assert_int_equal(source_succeeds(before, after, &how, &err), CLINCH_E_ARGUMENT);
+	check(err.text, strstr(err.text, "serial 0A"));
+	how.archive_s = since_end - 1;
+	assert_int_equal(source_succeeds(before, after, &how, &err), 0);
+	source_unref(before);
+	source_unref(after);
+}
+
+static void a_crl_past_its_end_is_not_taken_for_one_that_is_not(void **state)
+{
+	struct crl_spec spec = crl_of(crl_entry("0a"));
+	struct source *held = crl_source(&spec, true), *over;
+	(void)state;
+	spec.this_update = utc("260615110000Z");
+	spec.next_update = utc("260615115959Z");
+	over = crl_source(&spec, true);
+	assert_int_equal(succeeds(held, over), CLINCH_E_ARGUMENT);
+	check(err.text,
+	      strstr(err.text, "ca.crl: ended at 2026-06-15T11:59:59Z, and what is in use has not; it is not taken"));
+	assert_int_equal(succeeds(over, over), 0);
+	source_unref(held);
+	source_unref(over);
 }
 
 static void an_older_crl_is_not_taken(void **state)
@@ -366,9 +415,9 @@ static void an_older_crl_is_not_taken(void **state)
 	(void)state;
 	spec.this_update = utc("260614115959Z");
 	older = crl_source(&spec, true);
-	assert_int_equal(source_succeeds(held, same, NULL, 0, NOW, &err), 0);
-	assert_int_equal(source_succeeds(older, held, NULL, 0, NOW, &err), 0);
-	assert_int_equal(source_succeeds(held, older, NULL, 0, NOW, &err), CLINCH_E_ARGUMENT);
+	assert_int_equal(succeeds(held, same), 0);
+	assert_int_equal(succeeds(older, held), 0);
+	assert_int_equal(succeeds(held, older), CLINCH_E_ARGUMENT);
 	check(err.text,
 	      strstr(err.text,
 		     "ca.crl: the CRL of 2026-06-14T11:59:59Z is older than the one in use, of 2026-06-14T12:00:00Z"));
@@ -384,7 +433,7 @@ static void what_it_does_not_name_is_not_what_it_revoked(void **state)
 	(void)state;
 	newer.this_update = utc("260615110000Z");
 	after = crl_source(&newer, true);
-	assert_int_equal(source_succeeds(before, after, NULL, 0, NOW, &err), CLINCH_E_ARGUMENT);
+	assert_int_equal(succeeds(before, after), CLINCH_E_ARGUMENT);
 	check(err.text, strstr(err.text, "serial 0A"));
 	source_unref(before);
 	source_unref(after);
@@ -406,6 +455,8 @@ int main(void)
 		T(an_odd_reason_does_not_hide_a_revocation),
 		T(serials_are_counted_out_one_by_one),
 		T(a_revocation_is_not_taken_back),
+		T(what_ended_is_not_taken_back_while_the_archive_has_it),
+		T(a_crl_past_its_end_is_not_taken_for_one_that_is_not),
 		T(an_older_crl_is_not_taken),
 		T(what_it_does_not_name_is_not_what_it_revoked),
 	};
