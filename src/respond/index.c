@@ -18,6 +18,7 @@ struct text {
 struct indexing {
 	struct serials *serials;
 	const char *name;
+	int64_t now;
 };
 
 __attribute__((format(printf, 4, 5))) static int refuse(const struct indexing *in, const struct line *line,
@@ -181,6 +182,8 @@ static int take_status(const struct indexing *in, const struct line *line, const
 		return take_revocation(in, line, field[REVOKED], out, err);
 	if (field[REVOKED].len)
 		return refuse(in, line, err, "the status is %c, and it has the time of a revocation", status);
+	if (status == 'E' && out->not_after >= in->now) /* whoever writes E means that it is over */
+		out->not_after = in->now - 1;
 	return 0;
 }
 
@@ -241,17 +244,17 @@ static int seal(struct indexing *in, struct clinch_error *err)
 		       : error_set(err, CLINCH_E_MEMORY, "%s: no memory for %zu serials", in->name, in->serials->n);
 }
 
-int index_read(struct serials *out, const char *path, int64_t *modified_at, struct clinch_error *err)
+int index_read(struct serials *out, const char *path, int64_t now, int64_t *modified_at, struct clinch_error *err)
 {
-	struct indexing in = { out, path };
+	struct indexing in = { out, path, now };
 	int code = lines_read(path, take_line, &in, modified_at, err);
 
 	return code < 0 ? code : seal(&in, err);
 }
 
-int index_parse(struct serials *out, const void *bytes, size_t len, const char *name, struct clinch_error *err)
+int index_parse(struct serials *out, const void *bytes, size_t len, const char *name, int64_t now, struct clinch_error *err)
 {
-	struct indexing in = { out, name };
+	struct indexing in = { out, name, now };
 	int code = lines_parse(bytes, len, name, take_line, &in, err);
 
 	return code < 0 ? code : seal(&in, err);

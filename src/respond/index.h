@@ -15,8 +15,9 @@
 
 #include "respond/serials.h"
 
-/* `out` is zeroed, and on failure to be freed by serials_done() all the same. */
-int index_read(struct serials *out, const char *path, int64_t *modified_at, struct clinch_error *err);
-int index_parse(struct serials *out, const void *bytes, size_t len, const char *name, struct clinch_error *err);
+/* A line that says E is of a certificate that has ended at `now`. `out` is zeroed, and on failure to be freed by
+ * serials_done() all the same. */
+int index_read(struct serials *out, const char *path, int64_t now, int64_t *modified_at, struct clinch_error *err);
+int index_parse(struct serials *out, const void *bytes, size_t len, const char *name, int64_t now, struct clinch_error *err);
 
 #endif

@@ -124,10 +124,10 @@ static int load_crls(struct source *source, const struct source_files *files, co
 	return code < 0 ? code : seal(source, crls, err);
 }
 
-static int load_index(struct source *source, const struct source_files *files, struct clinch_error *err)
+static int load_index(struct source *source, const struct source_files *files, int64_t now, struct clinch_error *err)
 {
 	source->until = INT64_MAX;
-	return index_read(&source->serials, files->index, &source->updated, err);
+	return index_read(&source->serials, files->index, now, &source->updated, err);
 }
 
 static void finish_note(struct serials *serials)
@@ -153,7 +153,7 @@ int source_load(struct source **out, const struct source_files *files, struct is
 	if (!source->name)
 		return error_set(err, CLINCH_E_MEMORY, "no memory for a CA's serials");
 	if (files->kind == SOURCE_INDEX)
-		code = load_index(source, files, err);
+		code = load_index(source, files, now, err);
 	else
 		code = load_crls(source, files, ca, now, err);
 	if (code < 0)

@@ -48,7 +48,7 @@ FUZZ_API int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rc = issued_parse(&serials, data + 1, size - 1, "file", &err);
 		MUST(rc < 0 || serials_seal(&serials, first_stands, NULL));
 	} else {
-		rc = index_parse(&serials, data + 1, size - 1, "file", &err);
+		rc = index_parse(&serials, data + 1, size - 1, "file", 1767225600, &err);
 	}
 	if (rc == 0) {
 		MUST(size == 1 || data[size - 1] == '\n');

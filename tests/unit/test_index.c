@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define INDEX_NOW INT64_C(1781524800)
 #define END "270101000000Z"
 #define END_AT INT64_C(1798761600)
 #define AT "260201000000Z"
@@ -24,7 +25,7 @@ static int parse_bytes(const void *bytes, size_t len)
 {
 	serials_done(&table);
 	err = (struct clinch_error){ .text = "" };
-	return index_parse(&table, bytes, len, "index.txt", &err);
+	return index_parse(&table, bytes, len, "index.txt", INDEX_NOW, &err);
 }
 
 static int parse(const char *text)
@@ -63,6 +64,7 @@ static const struct {
 } lines[] = {
 	{ "valid", V("0A"), SOURCE_VALID, END_AT, 0, -1 },
 	{ "revoked", R("0A"), SOURCE_REVOKED, END_AT, AT_AT, -1 },
+	{ "said to be expired", "E\t" END "\t\t0A\tunknown\t/CN=x\n", SOURCE_VALID, INDEX_NOW - 1, 0, -1 },
 	{ "expired", "E\t260101000000Z\t\t0A\tunknown\t/CN=x\n", SOURCE_VALID, 1767225600, 0, -1 },
 	{ "a GeneralizedTime", "V\t20610101000000Z\t\t0A\tunknown\t/CN=x\n", SOURCE_VALID, INT64_C(2871763200), 0, -1 },
 	{ "the year 1950", "V\t500101000000Z\t\t0A\tunknown\t/CN=x\n", SOURCE_VALID, INT64_C(-631152000), 0, -1 },
