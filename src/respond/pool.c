@@ -356,14 +356,34 @@ static void end_all(struct pool *pool)
 		tell(pool);
 }
 
-void pool_free(struct pool *pool)
+static void begin_end(struct pool *pool)
 {
-	if (!pool)
-		return;
 	pthread_mutex_lock(&pool->lock);
 	atomic_store(&pool->ending, true);
 	pthread_cond_broadcast(&pool->work);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+bool pool_stop(struct pool *pool, unsigned wait_ms)
+{
+	const struct timespec look = { .tv_nsec = 2000000 };
+	int64_t until = now_ms() + wait_ms;
+
+	begin_end(pool);
+	while (pool->n_threads > 0 && now_ms() < until) {
+		if (pthread_tryjoin_np(pool->thread[pool->n_threads - 1], NULL) == 0)
+			pool->n_threads--;
+		else
+			nanosleep(&look, NULL);
+	}
+	return pool->n_threads == 0;
+}
+
+void pool_free(struct pool *pool)
+{
+	if (!pool)
+		return;
+	begin_end(pool);
 	for (unsigned i = 0; i < pool->n_threads; i++)
 		pthread_join(pool->thread[i], NULL);
 	end_all(pool);

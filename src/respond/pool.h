@@ -72,6 +72,8 @@ void pool_wake(struct pool *pool);
 /* Ends the jobs whose deadline has passed, should all threads be busy or stuck in a token: from a timer. */
 void pool_expire(struct pool *pool);
 void pool_counts(struct pool *pool, struct pool_counts *out);
+/* Takes nothing more, and lets signatures under way end for so long. False: some have not, they may be stuck in a token. */
+bool pool_stop(struct pool *pool, unsigned wait_ms);
 /* Lets signatures under way end, then ends the jobs that wait. NULL-safe. Not from done(), and when nobody submits any more.
  */
 void pool_free(struct pool *pool);

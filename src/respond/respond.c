@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #define CACHE_BYTES (UINT64_C(512) << 20)
 #define CONNECTIONS 20000
@@ -14,6 +15,7 @@
 #define IDLE_MS 60000
 #define DRAIN_MS 10000
 #define DRAIN_LOOK_MS 20
+#define SIGNING_END_MS 3000
 #define THREADS_MAX 1024
 #define FDS_BESIDE 128 /* descriptors that are no connection's */
 
@@ -259,11 +261,22 @@ static int start(struct responder *responder, struct clinch_error *err)
 	return code;
 }
 
+/* A PKCS#11 module that hangs can be neither stopped nor let go, and has all that its thread uses. */
+static void end_at_once(struct responder *responder)
+{
+	respond_say(responder->hooks, RESPOND_NOTICE, RESPOND_WARNING, NULL,
+		    "a key has not signed for seconds: the end does not wait for it");
+	respond_say(responder->hooks, RESPOND_STOPPED, RESPOND_INFO, NULL, "");
+	_exit(responder->is_ready ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
 /* Threads first, then what they wait for; each connection that was set aside is woken before its server is stopped. What
  * clients have sent on in the meantime gets tryLater: there is no pool any more. */
 static void finish(struct responder *responder)
 {
 	stop_workers(responder);
+	if (responder->pool && !pool_stop(responder->pool, SIGNING_END_MS))
+		end_at_once(responder);
 	pool_free(responder->pool);
 	responder->shared.pool = NULL;
 	for (size_t i = 0; i < responder->shared.n_workers; i++)

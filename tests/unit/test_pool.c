@@ -183,6 +183,23 @@ static void the_end_of_the_pool_is_the_end_of_what_waits(void **state)
 	end_pool(&stopped);
 }
 
+static void a_stuck_thread_is_not_waited_for_longer_than_allowed(void **state)
+{
+	(void)state;
+	struct stopped stopped;
+	struct watched job;
+	stop_pool(&stopped, &(struct pool_options){ .threads = 2 });
+	make_job(&job, 'a', soon());
+	int64_t before = now_ms();
+	assert_false(pool_stop(stopped.pool, 50));
+	assert_true(now_ms() - before >= 50);
+	assert_false(pool_submit(stopped.pool, POOL_KEPT, &job.job));
+	assert_int_equal(atomic_load(&job.ended), 0);
+	sem_post(&stopped.go_on);
+	assert_true(pool_stop(stopped.pool, PATIENCE_S * 1000));
+	end_pool(&stopped);
+}
+
 /* ---- who is told ---- */
 
 struct told {
@@ -418,6 +435,7 @@ int main(void)
 		T(what_comes_too_late_is_not_signed),
 		T(what_waits_too_long_ends_although_each_thread_is_stuck),
 		T(the_end_of_the_pool_is_the_end_of_what_waits),
+		T(a_stuck_thread_is_not_waited_for_longer_than_allowed),
 		T(it_is_told_once_for_several_and_of_each),
 		T(the_background_takes_turns_with_what_is_not_kept),
 		T(the_background_is_left_alone_until_there_is_work),
