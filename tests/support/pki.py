@@ -210,5 +210,7 @@ class Pki:
             state = "R" if leaf in revoked else "V"
             when = (self.now - timedelta(hours=2)).strftime("%y%m%d%H%M%SZ") if state == "R" else ""
             until = leaf.not_after.strftime("%y%m%d%H%M%SZ")
-            lines.append(f"{state}\t{until}\t{when}\t{leaf.cert.serial_number:X}\tunknown\t/CN={leaf.label}\n")
+            serial = f"{leaf.cert.serial_number:X}"
+            serial = serial.zfill(len(serial) + len(serial) % 2)  # whole bytes, as openssl ca writes them
+            lines.append(f"{state}\t{until}\t{when}\t{serial}\tunknown\t/CN={leaf.label}\n")
         return self.write(name, "".join(lines).encode())
