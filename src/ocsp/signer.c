@@ -340,6 +340,13 @@ bool ocsp_signer_has_nocheck(const struct ocsp_signer *signer)
 	return delegate_has_nocheck(&signer->cert.view);
 }
 
+bool ocsp_signer_lacks_usage(const struct ocsp_signer *signer)
+{
+	unsigned usage = cert_view_key_usage(&signer->cert.view);
+
+	return !signer->is_delegate && usage && !(usage & (GNUTLS_KEY_DIGITAL_SIGNATURE | GNUTLS_KEY_NON_REPUDIATION));
+}
+
 const uint8_t *ocsp_signer_fingerprint(const struct ocsp_signer *signer)
 {
 	return signer->fingerprint;

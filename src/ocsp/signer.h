@@ -33,6 +33,8 @@ int ocsp_signer_check(const struct ocsp_signer *signer, int64_t now, struct clin
 int64_t ocsp_signer_not_before(const struct ocsp_signer *signer);
 int64_t ocsp_signer_not_after(const struct ocsp_signer *signer);
 bool ocsp_signer_is_delegate(const struct ocsp_signer *signer);
+/* The CA itself, and its keyUsage lets it sign certificates and no response: some clients refuse what it signs. */
+bool ocsp_signer_lacks_usage(const struct ocsp_signer *signer);
 bool ocsp_signer_has_nocheck(const struct ocsp_signer *signer);           /* a delegate without it: worth a warning */
 const uint8_t *ocsp_signer_fingerprint(const struct ocsp_signer *signer); /* SHA-256 of the certificate */
 /* What is said of one certificate. */

@@ -122,6 +122,9 @@ static void warn_of_signer(const struct load *load, const struct authority_signe
 	if (ocsp_signer_is_delegate(signer->signer) && !ocsp_signer_has_nocheck(signer->signer))
 		warn(load, signer->name,
 		     "the signer has no id-pkix-ocsp-nocheck: some clients would ask for its own status");
+	if (ocsp_signer_lacks_usage(signer->signer))
+		warn(load, signer->name,
+		     "the CA signs itself, and its keyUsage lacks digitalSignature: some clients refuse its answers");
 }
 
 /* At least one must be able to sign now; the others may come later, or be left over. */

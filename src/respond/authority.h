@@ -54,7 +54,8 @@ struct authority {
 /*
  * Reads the certificates and keys, and refuses with the sentence that says why: what cannot be read; a CA that is none; a
  * signer that ocsp_signer_new() refuses, or that has expired at `now` while no other is valid. `warn` (NULL: nobody) is told
- * what does not keep it from working: a signer not yet or no longer valid, a delegate without id-pkix-ocsp-nocheck.
+ * what does not keep it from working: a signer not yet or no longer valid, a delegate without id-pkix-ocsp-nocheck, a CA
+ * that signs itself without digitalSignature in its keyUsage.
  */
 int authority_load(struct authority **out, const struct authority_conf *conf, int64_t now,
 		   void (*warn)(const char *sentence, void *user), void *user, struct clinch_error *err);

@@ -62,6 +62,9 @@ static void write_world(void)
 	spec = ca_spec();
 	spec.extensions = BLOB_NONE;
 	write_blob("v1-ca.der", make_cert(&spec));
+	spec = ca_spec();
+	spec.extensions = CAT(spec.extensions, extension(X_KEY_USAGE, 1, tlv(0x03, blob_hex("0106"))));
+	write_blob("certificates-only-ca.der", make_cert(&spec));
 	write_blob("odd-ca.der", with_odd_key(world_ca()));
 	write_blob("leaf.der", world_leaf());
 	write_blob("leaf.key", blob_text(maker_key_pem[KEY_LEAF]));
@@ -227,6 +230,12 @@ static void what_does_not_keep_it_from_signing_is_told(void **state)
 	assert_int_equal(n_told, 1);
 	assert_non_null(strstr(told[0], "old-ca.der: the CA's certificate was valid until 2026-05-01"));
 	authority_unref(load("ca.der", &ca_itself, 1));
+	assert_int_equal(n_told, 0);
+	const struct signer_conf certificates_only = { .cert = "certificates-only-ca.der", .key = "ca.key" };
+	authority_unref(load("ca.der", &certificates_only, 1));
+	assert_int_equal(n_told, 1);
+	assert_non_null(strstr(told[0], "the CA signs itself, and its keyUsage lacks digitalSignature"));
+	authority_unref(load("certificates-only-ca.der", &its_delegate, 1));
 	assert_int_equal(n_told, 0);
 }
 
