@@ -128,6 +128,12 @@ static void add_lacking(struct summary *summary, const json_t *totals)
 		summary->health = LACKING;
 }
 
+static bool ends_before(const json_t *one, const json_t *other)
+{
+	return json_integer_value(json_object_get(one, "remaining_s")) <
+	       json_integer_value(json_object_get(other, "remaining_s"));
+}
+
 static struct summary summarise(const json_t *status, const struct settings *set)
 {
 	struct summary out = { .store_works = json_is_true(json_object_get(status, "store_works")) };
@@ -140,7 +146,7 @@ static struct summary summarise(const json_t *status, const struct settings *set
 
 		out.n++;
 		out.count[health]++;
-		if (!out.worst || health > out.health)
+		if (!out.worst || health > out.health || (health == out.health && ends_before(row, out.worst)))
 			out.worst = row;
 		out.health = health > out.health ? health : out.health;
 	}
@@ -158,16 +164,58 @@ static int exit_of(const struct summary *summary)
 	return summary->health == LACKING ? EXIT_MISSING : EXIT_ACCEPTED;
 }
 
+/* Why this row is not well, as far as the thresholds go; the soonest end where all is. */
 static void add_worst(struct buf *line, const struct summary *summary, const struct settings *set)
 {
-	const json_t *trouble;
+	const json_t *row = summary->worst, *trouble = json_object_get(row, "trouble");
+	const char *name = ask_text(row, "name"), *state = ask_text(row, "state");
+	json_int_t left_s = json_integer_value(json_object_get(row, "remaining_s")), below_s = set->critical_below_ms / 1000;
+	char left[TIME_SPAN_SIZE], below[TIME_SPAN_SIZE];
 
-	if (!summary->worst || health_of(summary->worst, set) == WELL)
-		return;
-	trouble = json_object_get(summary->worst, "trouble");
-	buf_printf(line, ", %s is %s", ask_text(summary->worst, "name"), ask_text(summary->worst, "state"));
+	if (strcmp(state, "good") != 0) {
+		buf_printf(line, "%s: %s", name, state);
+	} else {
+		below_s = left_s < below_s ? below_s : set->warn_below_ms / 1000;
+		buf_printf(line, "%s: %s left", name, time_span(left, left_s));
+		if (left_s < below_s)
+			buf_printf(line, ", below %s", time_span(below, below_s));
+	}
 	if (json_is_object(trouble))
 		buf_printf(line, " (%s)", ask_text(trouble, "text"));
+}
+
+static void add_count(struct buf *line, size_t n, const char *one, const char *many)
+{
+	buf_printf(line, "%zu %s", n, n == 1 ? one : many);
+}
+
+static void add_state(struct buf *line, const struct summary *summary, const struct settings *set)
+{
+	bool is_named = summary->worst && health_of(summary->worst, set) != WELL;
+
+	if (is_named)
+		add_worst(line, summary, set);
+	else
+		add_count(line, summary->n, "certificate", "certificates");
+	if (summary->bad_files) {
+		buf_printf(line, ", ");
+		add_count(line, summary->bad_files, "file cannot be read", "files cannot be read");
+	}
+	if (summary->without_issuer)
+		buf_printf(line, ", %zu without %s issuer", summary->without_issuer,
+			   summary->without_issuer == 1 ? "its" : "their");
+	if (summary->failing_outputs) {
+		buf_printf(line, ", ");
+		add_count(line, summary->failing_outputs, "output fails", "outputs fail");
+	}
+	if (!summary->store_works)
+		buf_printf(line, ", the store cannot be written");
+	if (summary->worst && !is_named) {
+		buf_printf(line, ", the first to end is ");
+		add_worst(line, summary, set);
+	} else if (is_named && summary->n > 1) {
+		buf_printf(line, "; %zu of %zu certificates are well", summary->count[WELL], summary->n);
+	}
 }
 
 static int print_nagios(const json_t *status, const struct summary *summary, const struct settings *set)
@@ -177,16 +225,8 @@ static int print_nagios(const json_t *status, const struct summary *summary, con
 	int state = summary->health >= LACKING ? 2 : doubtful;
 	auto_buf line = { .max = 4096 };
 
-	buf_printf(&line, "KEEPER %s - %zu certificates", words[state], summary->n);
-	add_worst(&line, summary, set);
-	if (summary->bad_files)
-		buf_printf(&line, ", %zu files cannot be read", summary->bad_files);
-	if (summary->without_issuer)
-		buf_printf(&line, ", %zu without their issuer", summary->without_issuer);
-	if (summary->failing_outputs)
-		buf_printf(&line, ", %zu outputs fail", summary->failing_outputs);
-	if (!summary->store_works)
-		buf_printf(&line, ", the store cannot be written");
+	buf_printf(&line, "KEEPER %s - ", words[state]);
+	add_state(&line, summary, set);
 	auto_buf safe = { .max = 16384 };
 	report_printable(&safe, line.data, line.len);
 	for (size_t i = 0; i < safe.len; i++) /* what a plugin says ends at a bar */

@@ -208,8 +208,8 @@ bool page_html(struct buf *out, const struct keeper *keeper, const struct outlet
 	return buf_printf(out,
 			  "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
 			  "content=\"width=device-width\"><meta http-equiv=\"refresh\" content=\"60\">"
-			  "<title>clinch: %zu certificates</title><style>%s</style>\n",
-			  totals.rows, page_style) &&
+			  "<title>clinch: %zu certificate%s</title><style>%s</style>\n",
+			  totals.rows, totals.rows == 1 ? "" : "s", page_style) &&
 	       put_totals(out, keeper, &totals) && buf_printf(out, "<p>as of ") && put_time(out, now) &&
 	       (totals.store_works || buf_printf(out, "<p class=\"bad\">the store cannot be written")) &&
 	       put_outputs(out, outlets) && put_table(out, line, pick(line, keeper), totals.rows, now);

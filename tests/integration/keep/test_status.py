@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import socket
 import stat
@@ -137,8 +138,13 @@ def nagios_has_its_own_statuses():
         keep.start()
         done = status(keep, "--format", "nagios")
         expect_equal(done.rc, 0, "exit status of a good one")
-        expect(done.out.startswith("KEEPER OK - 1 certificates | "), f"the line is {done.out!r}")
-        expect_equal(status(keep, "--format", "nagios", "--warn-below", "1d").rc, 1, "below the warning")
+        expect(re.match(r"KEEPER OK - 1 certificate, the first to end is www\.example\.org: \d s left \| ", done.out), f"the line is {done.out!r}")
+        done = status(keep, "--format", "nagios", "--warn-below", "1d")
+        expect_equal(done.rc, 1, "below the warning")
+        expect(re.match(r"KEEPER WARNING - www\.example\.org: \d s left, below 1 d \| ", done.out), f"the line is {done.out!r}")
+        done = status(keep, "--format", "nagios", "--warn-below", "30d", "--critical-below", "5d")
+        expect_equal(done.rc, 2, "below what is critical")
+        expect(re.match(r"KEEPER CRITICAL - www\.example\.org: \d s left, below 5 d \| ", done.out), f"the line is {done.out!r}")
         ca.mode[leaf.serial] = 500
         keep.wait_event("failed")
         done = status(keep, "--format", "nagios")
@@ -146,20 +152,20 @@ def nagios_has_its_own_statuses():
         keep.wait_event("expired", seconds=10)
         done = status(keep, "--format", "nagios")
         expect_equal((done.rc, done.out.split(" - ")[0]), (2, "KEEPER CRITICAL"), "once it has ended")
-        expect_in("www.example.org is expired", done.out, "the line")
+        expect_in("www.example.org: expired", done.out, "the line")
         expect_equal(status(keep).rc, 5, "exit status of the table")
 
 
 @case
 def what_cannot_be_kept_is_as_a_missing_one():
-    with Authority() as ca:
+    with Authority() as ca, Authority() as stranger:  # whose CA is in no file
         leaf, keep = one(ca)
-        lost = put(ca.leaf("lost.example.org"), os.path.join(new_tempdir(), "lost.pem"), chain=False)
+        lost = put(stranger.leaf("lost.example.org"), os.path.join(new_tempdir(), "lost.pem"), chain=False)
         bad = os.path.join(new_tempdir(), "bad.pem")
         with open(bad, "w") as f:
             f.write("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
         good = put(leaf, os.path.join(new_tempdir(), "good.pem"))
-        for paths, words in (((good, lost), "1 certificates, 1 without their issuer"), ((good, bad), "1 files cannot be read"),
+        for paths, words in (((good, lost), "1 certificate, 1 without its issuer"), ((good, bad), "1 file cannot be read"),
                              ((os.path.join(new_tempdir(), "*.pem"),), "CRITICAL - 0 certificates")):
             keep.configure(*paths)
             keep.start()
