@@ -222,6 +222,7 @@ int authority_load(struct authority **out, const struct authority_conf *conf, in
 	if (!authority)
 		return error_set(err, CLINCH_E_MEMORY, "no memory for a CA");
 	atomic_init(&authority->refs, 1);
+	pthread_mutex_init(&authority->fault_lock, NULL);
 	authority->never_issued = conf->never_issued;
 	authority->nonce = conf->nonce;
 	authority->validity_s = conf->validity_s;
@@ -255,6 +256,7 @@ void authority_unref(struct authority *authority)
 		drop_signer(&authority->signer[i]);
 	free(authority->signer);
 	issuer_unref(authority->issuer);
+	pthread_mutex_destroy(&authority->fault_lock);
 	free(authority);
 }
 
@@ -286,8 +288,8 @@ static int sign_with(gnutls_datum_t *out, const struct authority_signer *signer,
 	return code < 0 ? about(err, code, signer->name) : 0;
 }
 
-int authority_sign(gnutls_datum_t *out, struct authority *authority, struct ocsp_single *single, size_t n, int64_t now,
-		   const struct der *nonce, signer_id *id, struct clinch_error *err)
+static int sign_with_any(gnutls_datum_t *out, struct authority *authority, struct ocsp_single *single, size_t n, int64_t now,
+			 const struct der *nonce, signer_id *id, struct clinch_error *err)
 {
 	int code = error_set(err, CLINCH_E_MISSING, "%s: none of its signers is valid now", authority->name);
 
@@ -302,4 +304,36 @@ int authority_sign(gnutls_datum_t *out, struct authority *authority, struct ocsp
 			return code;
 	}
 	return code;
+}
+
+/* Whoever signs takes no lock while all is well. */
+static void note(struct authority *authority, int code, const char *why)
+{
+	if (code == 0 ? !atomic_load_explicit(&authority->fails, memory_order_relaxed) : code != CLINCH_E_GNUTLS)
+		return;
+	pthread_mutex_lock(&authority->fault_lock);
+	snprintf(authority->fault, sizeof(authority->fault), "%s", code < 0 ? why : "");
+	atomic_store_explicit(&authority->fails, code < 0, memory_order_relaxed);
+	pthread_mutex_unlock(&authority->fault_lock);
+}
+
+int authority_sign(gnutls_datum_t *out, struct authority *authority, struct ocsp_single *single, size_t n, int64_t now,
+		   const struct der *nonce, signer_id *id, struct clinch_error *err)
+{
+	struct clinch_error own = { .code = 0 };
+
+	if (!err)
+		err = &own;
+	int code = sign_with_any(out, authority, single, n, now, nonce, id, err);
+	note(authority, code, err->text);
+	return code;
+}
+
+bool authority_fails(struct authority *authority, char *why, size_t size)
+{
+	pthread_mutex_lock(&authority->fault_lock);
+	bool fails = atomic_load_explicit(&authority->fails, memory_order_relaxed);
+	snprintf(why, size, "%s", authority->fault);
+	pthread_mutex_unlock(&authority->fault_lock);
+	return fails;
 }

@@ -8,6 +8,7 @@
 
 #include "ocsp/signer.h"
 #include "respond/source.h"
+#include <pthread.h>
 
 #define AUTHORITY_SIGNERS_MAX 8
 
@@ -38,10 +39,13 @@ struct authority_conf {
 
 struct authority_signer;
 
-/* Read-only. */
+/* Read-only, but for what it last signed with. */
 struct authority {
 	atomic_uint refs;
-	struct issuer *issuer; /* its key_hash and name_hash are what a CertID names */
+	atomic_bool fails; /* its keys did not sign the last time */
+	pthread_mutex_t fault_lock;
+	char fault[sizeof(((struct clinch_error *)NULL)->text)]; /* why; fault_lock's */
+	struct issuer *issuer;                                   /* its key_hash and name_hash are what a CertID names */
 	enum never_issued never_issued;
 	enum nonce_policy nonce;
 	int64_t validity_s, archive_cutoff_s;
@@ -80,6 +84,9 @@ bool authority_has_signer(const struct authority *authority, signer_id id);
  */
 int authority_sign(gnutls_datum_t *out, struct authority *authority, struct ocsp_single *single, size_t n, int64_t now,
 		   const struct der *nonce, signer_id *id, struct clinch_error *err);
+
+/* True: no key of it signed the last time, and why. From any thread. */
+bool authority_fails(struct authority *authority, char *why, size_t size);
 
 /* ---- which authority a CertID means ---- */
 

@@ -56,8 +56,8 @@ enum respond_event_kind {
 	RESPOND_SOURCE_BACK,   /* ... and it was renewed */
 	RESPOND_SIGNER_OVER,   /* no signer of a CA is valid now */
 	RESPOND_SIGNER_BACK,   /* ... one is again */
-	RESPOND_SIGNING_FAILS, /* a key does not sign; what is prepared goes on */
-	RESPOND_SIGNING_AGAIN, /* it does */
+	RESPOND_SIGNING_FAILS, /* a CA's keys do not sign; text: why; what is prepared goes on */
+	RESPOND_SIGNING_AGAIN, /* they do */
 	RESPOND_PREPARED,      /* all that was to be prepared is; n: answers */
 	RESPOND_RELOADING,     /* SIGHUP */
 	RESPOND_RELOADED,      /* ... done */

@@ -25,7 +25,7 @@ struct load { /* under way, or over */
 typedef char refusal[sizeof(((struct clinch_error *)NULL)->text)]; /* the sentence; "": nothing is refused */
 
 struct ca_told { /* of one CA, so that it is told once */
-	bool source_over, signer_over;
+	bool source_over, signer_over, signing_fails;
 	refusal refused[LOADING_KINDS]; /* as it is now */
 };
 
@@ -51,7 +51,6 @@ struct responder {
 	bool is_ready, is_stopping;
 	uint64_t drain_until_ms;
 	/* What was told of the pool. */
-	bool signing_fails;
 	uint64_t refused;
 	int64_t shed_told_s;
 };

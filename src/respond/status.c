@@ -36,17 +36,25 @@ static void look_at_ca(struct responder *responder, size_t i, int64_t now)
 	told->signer_over = signer_over;
 }
 
+/* What is prepared goes on, the rest gets tryLater. */
+static void look_at_keys(struct responder *responder, size_t i)
+{
+	struct ca_told *told = &responder->told[i];
+	char name[SNAPSHOT_NAME_SIZE];
+	refusal why;
+	bool fails = authority_fails(responder->now->ca[i].authority, why, sizeof(why));
+
+	if (fails != told->signing_fails)
+		respond_say(responder->hooks, fails ? RESPOND_SIGNING_FAILS : RESPOND_SIGNING_AGAIN,
+			    fails ? RESPOND_ERROR : RESPOND_INFO, snapshot_ca_name(name, responder->now, i), why);
+	told->signing_fails = fails;
+}
+
 static void look_at_pool(struct responder *responder, int64_t now)
 {
 	struct pool_counts counts;
 
 	pool_counts(responder->pool, &counts);
-	bool fails = counts.failing_since_ms != 0;
-	if (fails != responder->signing_fails)
-		respond_say(responder->hooks, fails ? RESPOND_SIGNING_FAILS : RESPOND_SIGNING_AGAIN,
-			    fails ? RESPOND_ERROR : RESPOND_INFO, NULL,
-			    fails ? "a key does not sign: what is prepared goes on, the rest gets tryLater" : "");
-	responder->signing_fails = fails;
 	uint64_t refused = counts.refused[POOL_KEPT] + counts.refused[POOL_ONCE] + counts.late;
 	if (refused == responder->refused || now - responder->shed_told_s < SHED_EVERY_S)
 		return;
@@ -62,8 +70,10 @@ void status_look(struct responder *responder, int64_t now)
 {
 	uint64_t n;
 
-	for (size_t i = 0; i < responder->now->n; i++)
+	for (size_t i = 0; i < responder->now->n; i++) {
 		look_at_ca(responder, i, now);
+		look_at_keys(responder, i);
+	}
 	look_at_pool(responder, now);
 	if (ahead_look(responder->ahead, now))
 		pool_wake(responder->pool);

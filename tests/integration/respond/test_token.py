@@ -63,12 +63,14 @@ def a_token_that_is_taken_out_costs_the_nonces_alone():
             wait_for(lambda: one.status(nonced) == "tryLater", 10, f"tryLater; it is {one.status(nonced)}")
             for _ in range(20):
                 expect_equal((one.status(plain), one.status(nonced)), ("good", "tryLater"), "prepared and nonce")
+            one.wait_said("signing-fails", "ours CA", delegate.cert_file)
         except Failed as failed:
             token.put_back()
             raise failed
         token.put_back()
         wait_for(lambda: one.status(nonced) == "good", 15, f"recovery; it is {one.status(nonced)}")
         one.post(nonced).check_signature(delegate.cert)
+        one.wait_said("signing-again", "ours CA")
 
 
 main()
