@@ -95,7 +95,7 @@ static enum outcome load_source(const void *what)
 	good = ask(source, 0x0a) == SOURCE_REVOKED && ask(source, 0x0b) == SOURCE_VALID && source_size(source) == 3;
 	code = source_load(&next, files, ca, NOW, &err);
 	if (code == 0)
-		good = good && source_succeeds(source, next, NULL, 0, NOW, &err) == 0;
+		good = good && source_succeeds(source, next, &(struct source_succession){ .now = NOW }, &err) == 0;
 	source_unref(source);
 	source_unref(next);
 	return !good ? WRONG : code < 0 ? HONEST_FAILURE : SUCCEEDED;
