@@ -25,8 +25,10 @@ static int demo_command(int argc, char **argv, const struct cli_command *self)
 		return EXIT_NOT_FOUND_OUT;
 	if (demo_run(&err) == 0)
 		return EXIT_ACCEPTED;
-	if (demo_signal())
+	if (demo_signal()) {
+		cli_say(self, "interrupted; all that it started has ended, and its directory is removed");
 		return 128 + demo_signal();
+	}
 	cli_say(self, "%s", err.text);
 	return EXIT_NOT_FOUND_OUT;
 }

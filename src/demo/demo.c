@@ -12,20 +12,21 @@
 
 #define WHOLE_S 180
 
-static const char picture[] =
-	"\n"
-	"   An OCSP response is a CA's signed word: \"certificate 1003 is good, as of noon, until five past\".\n"
-	"   Stapling: the server fetches it ahead of time and hands it over with its certificate.\n"
-	"\n"
-	"     +----------------+   1 is 1003 still good?   +--------------+   3 certificate   +--------------+\n"
-	"     | clinch respond | <------------------------ | clinch serve |     + staple      | clinch check |\n"
-	"     |                |                           |              | ----------------> |              |\n"
-	"     |  the CA's own  | ------------------------> |   a server   |                   |   a client   |\n"
-	"     |   index.txt    |   2 good, until 12:05     |              |                   |              |\n"
-	"     +----------------+                           +--------------+                   +--------------+\n"
-	"\n"
-	"   The client asks nobody: no delay, and no third party learns who visits whom. So it must judge what it was\n"
-	"   handed; and the server must never be without, and never hand over what proves nothing.\n";
+static const char picture[] = "\n"
+			      "   An OCSP response is a CA's signed word: \"certificate 1003 is good, as of\n"
+			      "   noon, until five past\". Stapling: the server fetches it ahead of time and\n"
+			      "   hands it over with its certificate.\n"
+			      "\n"
+			      "   +----------------+   still good?  +--------------+           +--------------+\n"
+			      "   | clinch respond | <------------- | clinch serve |  staple   | clinch check |\n"
+			      "   |                |                |              | --------> |              |\n"
+			      "   |  the CA's own  | -------------> |   a server   |           |   a client   |\n"
+			      "   |   index.txt    |   good, until  |              |           |              |\n"
+			      "   +----------------+      12:05     +--------------+           +--------------+\n"
+			      "\n"
+			      "   The client asks nobody: no delay, and no third party learns who visits whom.\n"
+			      "   So it must judge what it was handed; and the server must never be without,\n"
+			      "   and never hand over what proves nothing.\n";
 
 static const struct expected good_and_newer = { 0, "good", "good", STAPLE_NEWER };
 static const struct expected good_and_held = { 0, "good", "good", STAPLE_HELD };

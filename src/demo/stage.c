@@ -134,12 +134,22 @@ static void add_words(const struct stage *stage, const char *const *words, char 
 	argv[n] = NULL;
 }
 
+/* Broken as a shell would have it, where the screen ends. */
 static void show_command(const struct stage *stage, const char *const *words, const char *end)
 {
 	auto_buf line = { .max = TEXT_MAX };
+	size_t column = sizeof("$ clinch") - 1, most = (size_t)stage->style.width - sizeof(" & \\") + 1;
 
-	for (; *words; words++)
+	for (; *words; words++) {
+		size_t len = strlen(*words) + 1;
+
+		if (column + len > most) {
+			buf_printf(&line, " \\\n   ");
+			column = 3;
+		}
 		buf_printf(&line, " %s", *words);
+		column += len;
+	}
 	stage_say(stage, REPORT_DOUBTFUL, "$ clinch%.*s%s", (int)line.len, (const char *)line.data, end);
 }
 
