@@ -236,15 +236,16 @@ static int deliver(struct put *put, struct clinch_error *err)
 
 static int say_answer(const struct put *put)
 {
-	const char *said = clinch_status_name(put->verdict.status);
-	char until[TIME_TEXT_SIZE];
+	char said[REPORT_STATUS_SIZE], until[TIME_TEXT_SIZE];
 
+	report_status(said, &put->verdict);
 	time_format(until, put->verdict.fresh_until);
 	if (put->answer == STORE_OLDER) {
 		cli_say(put->self, "%s: refused: it is older than what is held", put->set.response);
 		return EXIT_NOT_BELIEVED;
 	}
-	printf("%s: %s until %s, %s\n", put->set.cert, said, until, put->answer == STORE_TOOK ? "taken" : "unchanged");
+	printf("%s: %s, for use until %s, %s\n", put->set.cert, said, until,
+	       put->answer == STORE_TOOK ? "taken" : "unchanged");
 	return put->verdict.status == CLINCH_REVOKED ? EXIT_REVOKED : EXIT_ACCEPTED;
 }
 

@@ -119,10 +119,10 @@ void fetch_say_attempt(const struct fetch_run *run, const struct fetch_event *ev
 void fetch_say_result(const struct fetch_run *run)
 {
 	const struct clinch_verdict *verdict = &run->verdict;
-	char until[TIME_TEXT_SIZE], left[TIME_SPAN_SIZE];
+	char said[REPORT_STATUS_SIZE], until[TIME_TEXT_SIZE], left[TIME_SPAN_SIZE];
 	const char *where = run->set.out && strcmp(run->set.out, "-") != 0 ? run->set.out : NULL;
 
-	cli_say(run->self, "%s: %s, for use until %s (%s)%s%s%s", run->name, clinch_status_name(verdict->status),
+	cli_say(run->self, "%s: %s, for use until %s (%s)%s%s%s", run->name, report_status(said, verdict),
 		time_format(until, verdict->fresh_until), time_span(left, verdict->fresh_until - time(NULL)),
 		run->unchanged          ? "; unchanged: "
 		: where && run->written ? "; written: "

@@ -7,6 +7,7 @@
 #include "report/json.h"
 #include "report/report.h"
 #include "report/sniff.h"
+#include <stdio.h>
 
 struct facts {
 	const struct clinch_verdict *verdict;
@@ -323,4 +324,17 @@ void report_detail(struct buf *out, const struct clinch_verdict *verdict, gnutls
 		ocsp_describe(&facts.about, &facts.response, NULL);
 	}
 	sentence_of(verdict->reason)(out, &facts);
+}
+
+const char *report_status(char out[REPORT_STATUS_SIZE], const struct clinch_verdict *verdict)
+{
+	const char *reason = report_revocation_reason(verdict->revocation_reason);
+	char since[TIME_TEXT_SIZE];
+
+	if (verdict->status != CLINCH_REVOKED || !verdict->revoked_at)
+		snprintf(out, REPORT_STATUS_SIZE, "%s", clinch_status_name(verdict->status));
+	else
+		snprintf(out, REPORT_STATUS_SIZE, "revoked since %s%s%s%s", time_format(since, verdict->revoked_at),
+			 reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
+	return out;
 }

@@ -22,6 +22,10 @@ json_t *report_findings_json(uint64_t findings);
 /* The reason as a sentence about this very response: "nextUpdate was 2026-11-20T10:00:00Z, 3 d 7 h ago". */
 void report_detail(struct buf *out, const struct clinch_verdict *verdict, gnutls_datum_t der, int64_t now);
 
+/* "good"; "revoked since 2026-11-20T10:00:00Z (keyCompromise)". */
+#define REPORT_STATUS_SIZE 96
+const char *report_status(char out[REPORT_STATUS_SIZE], const struct clinch_verdict *verdict);
+
 /* What to do about it: the next step for whoever runs the server; NULL when there is none. Static. */
 const char *report_next_step(int reason);
 

@@ -377,7 +377,9 @@ def what_is_not_believed_leaves_no_trace():
             expect_equal(done.rc, 4, f"exit status of one that is {name}")
             expect_in("refused", done.err, "what is said")
         expect(not os.path.exists(store), "no store was made for them")
-        expect_equal(put_into(store, leaf, ca.sign(leaf, status="revoked")).rc, 3, "exit status of a revoked one")
+        done = put_into(store, leaf, ca.sign(leaf, status="revoked"))
+        expect_equal(done.rc, 3, "exit status of a revoked one")
+        expect(re.search(r": revoked since \d{4}-[^ ]*Z( \(\w+\))?, for use until \d{4}-[^ ]*Z, taken$", done.out.strip()), f"it says {done.out!r}")
         expect_equal(put_into(store, leaf, ca.sign(leaf, age_s=10)).rc, 4, "exit status of a good one that is older")
 
 
