@@ -52,6 +52,8 @@ enum keep_timer {
 #define LISTENERS_MAX 8
 #define LANES 256
 
+enum keep_entry_state { ENTRY_FINE, ENTRY_UNREAD, ENTRY_EMPTY };
+
 struct keeper {
 	uv_loop_t *loop;
 	struct keep_conf own_conf;
@@ -76,7 +78,8 @@ struct keeper {
 	size_t work_since_trim;  /* files read, fetches ended */
 	struct watches *watches;
 	uint32_t round, source; /* of the scan; the configuration's entry it is at */
-	bool *unread;           /* of each entry: it cannot be looked into; said. NULL: of none */
+	uint8_t *entry_state;   /* of each entry: enum keep_entry_state, as it was said. NULL: all are fine */
+	bool entry_matches;     /* the one it is at: some file */
 	bool scanning, scanned; /* now; once */
 	bool scan_wanted;       /* one more, after this one */
 	bool watch_all;         /* in this scan: what is known too */

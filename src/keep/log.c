@@ -12,16 +12,17 @@ void keep_log_init(struct keep_log *log, const struct keeper *keeper)
 
 /* ---- what of an event is said, and how loudly ---- */
 
-static enum keep_level level_of(const struct keep_event *event, const struct keep_view *view)
+static enum keep_level level_of(const struct keep_event *event, const struct keep_view *view, const struct keeper *keeper)
 {
 	switch (event->kind) {
 	case KEEP_FIRST_STAPLE:
 	case KEEP_REFRESHED:
 	case KEEP_RECOVERED:
 	case KEEP_GONE:
-	case KEEP_READY:
 	case KEEP_LIFE_50:
 		return KEEP_INFO;
+	case KEEP_READY:
+		return keeper_next(keeper, NULL) ? KEEP_INFO : KEEP_WARNING;
 	case KEEP_UNCHANGED:
 		return event->answer == STORE_OLDER ? KEEP_INFO : KEEP_DEBUG;
 	case KEEP_FAILED:
@@ -124,7 +125,8 @@ void keep_log_event(const struct keep_event *event, void *user)
 		return;
 	if (event->row)
 		keep_row_view(log->keeper, event->row, &view);
-	if (!log_line_begin(&line, &log->sink, event->kind, keep_event_name(event->kind), level_of(event, &view), event->at))
+	if (!log_line_begin(&line, &log->sink, event->kind, keep_event_name(event->kind),
+			    level_of(event, &view, log->keeper), event->at))
 		return;
 	if (event->row) {
 		log_line_certificate(&line, view.name, view.fingerprint);

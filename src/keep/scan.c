@@ -177,6 +177,7 @@ static void on_file(const char *path, void *user)
 	struct keep_file *file = find_or_add(&keeper->files, path);
 	struct stat st;
 
+	keeper->entry_matches = true;
 	if (!file || file->round == keeper->round)
 		return; /* an earlier entry of the configuration means it already */
 	file->round = keeper->round;
@@ -313,19 +314,23 @@ static void on_slice(uv_timer_t *timer)
 }
 
 /* Said once, and when it is over. */
-static void note_source(struct keeper *keeper, size_t i, bool is_read, int error)
+static void note_source(struct keeper *keeper, size_t i, enum keep_entry_state state, int error)
 {
 	const char *path = keeper->conf->source[i].path;
 
-	if (!is_read && !keeper->unread)
-		keeper->unread = calloc(keeper->conf->n_sources, sizeof(bool));
-	if (!keeper->unread || keeper->unread[i] == !is_read)
+	if (state != ENTRY_FINE && !keeper->entry_state)
+		keeper->entry_state = calloc(keeper->conf->n_sources, sizeof(*keeper->entry_state));
+	if (!keeper->entry_state || keeper->entry_state[i] == state)
 		return;
-	keeper->unread[i] = !is_read;
-	if (is_read)
-		tell_notice(keeper, KEEP_INFO, NULL, path, "can be looked into again");
-	else
+	enum keep_entry_state before = keeper->entry_state[i];
+	keeper->entry_state[i] = state;
+	if (state == ENTRY_UNREAD)
 		tell_notice(keeper, KEEP_WARNING, NULL, path, "cannot be looked into: %s", strerror(error));
+	else if (state == ENTRY_EMPTY)
+		tell_notice(keeper, KEEP_WARNING, NULL, path, "no file matches yet; it is looked at again");
+	else
+		tell_notice(keeper, KEEP_INFO, NULL, path,
+			    before == ENTRY_UNREAD ? "can be looked into again" : "a file matches now");
 }
 
 static void expand(struct keeper *keeper)
@@ -334,8 +339,10 @@ static void expand(struct keeper *keeper)
 
 	for (size_t i = 0; i < keeper->conf->n_sources; i++) {
 		keeper->source = (uint32_t)i;
+		keeper->entry_matches = false;
 		bool is_read = paths_expand(keeper->conf->source[i].path, &taker);
-		note_source(keeper, i, is_read, errno);
+		int error = errno;
+		note_source(keeper, i, !is_read ? ENTRY_UNREAD : keeper->entry_matches ? ENTRY_FINE : ENTRY_EMPTY, error);
 	}
 }
 
@@ -448,7 +455,7 @@ void scan_restart(struct keeper *keeper)
 		file->source = NO_SOURCE;
 		file->seen = 0;
 	}
-	free(TAKE(keeper->unread));
+	free(TAKE(keeper->entry_state));
 	open_watches(keeper);
 	keeper->scanning = false;
 	on_scan(&keeper->timer[TIMER_SCAN]);
@@ -465,5 +472,5 @@ void scan_done(struct keeper *keeper)
 	for (size_t i = 0; i < keeper->files.n_slots; i++)
 		free(keeper->files.slot[i]);
 	table_done(&keeper->files);
-	free(keeper->unread);
+	free(keeper->entry_state);
 }

@@ -347,6 +347,26 @@ def the_journal_gets_its_priorities():
 
 
 @case
+def what_matches_nothing_is_said_once_and_when_it_does():
+    with Authority() as ca:
+        empty, home = new_tempdir(), new_tempdir()
+        keep = Keep(f"{empty}/*.pem", home).start()
+        ready = keep.wait_event("ready")
+        expect_equal((ready["level"], ready["certificates"]), ("warning", 0), "what is ready")
+        for i in range(3):  # each leads to a scan
+            leaf = ca.leaf(f"h{i}.example.org")
+            put(leaf, f"{home}/{i}.pem")
+            keep.wait_event("first-staple", leaf.label)
+        for path in (f"{empty}/*.pem", home):
+            said = [e["level"] for e in keep.events("notice") if e.get("path") == path and "no file matches yet" in e["text"]]
+            expect_equal(said, ["warning"], f"how often it is said of {path}")
+        put(ca.leaf("last.example.org"), f"{empty}/last.pem")
+        keep.wait_event("first-staple", "last.example.org")
+        now = [e["path"] for e in keep.events("notice") if e.get("text") == "a file matches now"]
+        expect_equal(now, [home, f"{empty}/*.pem"], "what matches")
+
+
+@case
 def a_directory_that_cannot_be_read_is_said_once_and_when_it_can():
     if os.geteuid() == 0:
         skip("root reads every directory")
