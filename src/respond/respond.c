@@ -123,25 +123,32 @@ static int prepare_loop(struct responder *responder, struct clinch_error *err)
 	return rc < 0 ? error_set(err, CLINCH_E_FILE, "the loop cannot be made: %s", uv_strerror(rc)) : 0;
 }
 
-/* Who asks for more connections than the system has descriptors for is told. */
-static void raise_descriptors(const struct respond_conf *conf, const struct respond_hooks *hooks)
+static void raise_descriptors(const struct respond_conf *conf)
 {
+	rlim_t wanted = (rlim_t)connections_of(conf) + FDS_BESIDE;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Who asks for more connections than the system has descriptors for is warned; the default is a bound, and no wish. */
+static void tell_descriptors(const struct respond_conf *conf, const struct respond_hooks *hooks)
+{
+	bool is_wish = connections_of(conf) != CONNECTIONS;
 	rlim_t wanted = (rlim_t)connections_of(conf) + FDS_BESIDE;
 	struct rlimit limit;
 	char text[160];
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	if (limit.rlim_cur < wanted) {
-		limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	if (limit.rlim_cur >= wanted)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
 		return;
 	snprintf(text, sizeof(text),
-		 "limits.connections needs %llu descriptors, and %llu are allowed: raise LimitNOFILE or lower it",
+		 "limits.connections needs %llu descriptors, and %llu are allowed: raise that (LimitNOFILE, ulimit -n) or "
+		 "lower it",
 		 (unsigned long long)wanted, (unsigned long long)limit.rlim_cur);
-	respond_say(hooks, RESPOND_NOTICE, RESPOND_WARNING, NULL, text);
+	respond_say(hooks, RESPOND_NOTICE, is_wish ? RESPOND_WARNING : RESPOND_INFO, NULL, text);
 }
 
 static bool work_ahead(void *user)
@@ -298,6 +305,8 @@ static int run(struct responder *responder, struct clinch_error *err)
 	if (code < 0)
 		return code;
 	code = start(responder, err);
+	if (code == 0)
+		tell_descriptors(responder->first, responder->hooks);
 	uv_run(&responder->loop, UV_RUN_DEFAULT);
 	finish(responder);
 	if (code == 0)
@@ -317,7 +326,7 @@ int respond_run(const struct respond_conf *conf, const struct respond_hooks *hoo
 	struct responder responder = { .first = conf, .conf = conf, .hooks = hooks };
 
 	signal(SIGPIPE, SIG_IGN);
-	raise_descriptors(conf, hooks);
+	raise_descriptors(conf);
 	int code = sockets_bind(&responder.sockets, conf->listen, conf->n_listen, count_threads(conf), err);
 	if (code == 0 && hooks->become && hooks->become(hooks->user) != 0)
 		code = error_set(err, CLINCH_E_ARGUMENT, "%s", "");

@@ -15,6 +15,7 @@
 #define REFRESH_MS 1000
 #define TICKET_KEY_MS (12 * 3600 * 1000)
 #define THREADS_MAX 1024
+#define CONNECTIONS 20000
 #define FDS_BESIDE 64 /* descriptors that are no connection's */
 
 static int64_t wall_clock(void)
@@ -263,21 +264,34 @@ static unsigned count_threads(const struct serve_conf *conf)
 	return threads > THREADS_MAX ? THREADS_MAX : threads;
 }
 
-/* Two descriptors a connection; who asks for more connections than the system has descriptors for is told. */
-static void raise_descriptors(const struct serve_conf *conf, const struct serve_hooks *hooks)
+/* Two descriptors a connection. */
+static rlim_t descriptors_wanted(const struct serve_conf *conf)
 {
-	rlim_t wanted = 2 * (rlim_t)(conf->connections ? conf->connections : 20000) + FDS_BESIDE;
+	return 2 * (rlim_t)(conf->connections ? conf->connections : CONNECTIONS) + FDS_BESIDE;
+}
+
+static void raise_descriptors(const struct serve_conf *conf)
+{
+	rlim_t wanted = descriptors_wanted(conf);
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
 		return;
-	if (limit.rlim_cur < wanted) {
-		limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	if (limit.rlim_cur < wanted)
-		event_say(hooks, SERVE_NOTICE, SERVE_WARNING,
-			  "limits.connections needs %llu descriptors, and %llu are allowed: raise LimitNOFILE or lower it",
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Who asks for more connections than the system has descriptors for is warned; the default is a bound, and no wish. */
+static void tell_descriptors(const struct serve_conf *conf, const struct serve_hooks *hooks)
+{
+	bool is_wish = conf->connections && conf->connections != CONNECTIONS;
+	rlim_t wanted = descriptors_wanted(conf);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted)
+		event_say(hooks, SERVE_NOTICE, is_wish ? SERVE_WARNING : SERVE_INFO,
+			  "limits.connections needs %llu descriptors, and %llu are allowed: raise that (LimitNOFILE, "
+			  "ulimit -n) or lower it",
 			  (unsigned long long)wanted, (unsigned long long)limit.rlim_cur);
 }
 
@@ -422,11 +436,12 @@ int serve_run(const struct serve_conf *conf, const struct serve_start *start, co
 	server.shared.hooks = hooks;
 	server.keeper.conf_fd = -1;
 	signal(SIGPIPE, SIG_IGN);
-	raise_descriptors(conf, hooks);
+	raise_descriptors(conf);
 	code = bind_and_load(&server, err);
-	if (code == 0)
+	if (code == 0) {
+		tell_descriptors(conf, hooks);
 		code = run(&server, err);
-	else
+	} else
 		state_unref(server.now.state);
 	sockets_done(&server.sockets);
 	return code;

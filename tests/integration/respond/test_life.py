@@ -81,6 +81,16 @@ def more_connections_than_are_allowed_wait():
 
 
 @case
+def too_few_descriptors_are_a_warning_for_who_asked_for_more_alone():
+    if not shutil.which("prlimit"):
+        skip("no prlimit")
+    for options, level in (([], "info"), (["--connections", "4000"], "warning")):
+        with Respond(None, *FIXED, *options, prefix=["prlimit", "--nofile=400:400"]) as one:
+            said = [e["level"] for e in one.events("notice") if "ulimit -n" in e["text"]]
+            expect_equal(said, [level], f"how loudly it is said with {options}")
+
+
+@case
 def a_process_without_descriptors_goes_on_when_some_are_free():
     if not shutil.which("prlimit"):
         skip("no prlimit")
