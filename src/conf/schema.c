@@ -47,7 +47,7 @@ static const struct conf_word each_words[] = {
 };
 static const struct conf_key metrics_keys[] = {
 	{ "listen", CONF_TEXT, AT(conf, metrics.listen), .check = check_metrics_listen, .example = "127.0.0.1:9469",
-	  .help = "where the keeper has /metrics, /status.json, /livez and /readyz" },
+	  .help = "where the keeper has / (a page for people), /metrics, /status.json, /livez and /readyz" },
 	{ "per_certificate", CHOICE(conf, metrics.per_certificate), .words = each_words, .preset = "troubled",
 	  .help = "which certificates get rows of their own: all, troubled or none" },
 	{ 0 },

@@ -188,7 +188,9 @@ static enum MHD_Result answer_path(struct MHD_Connection *connection, const char
 	if (!strcmp(path, "/readyz"))
 		return answer_ready(connection, pages);
 	return answer_word(connection, MHD_HTTP_NOT_FOUND,
-			   has_status ? "/metrics /status.json /livez /readyz\n" : "/metrics /livez /readyz\n");
+			   pages->page  ? "/ /metrics /status.json /livez /readyz\n"
+			   : has_status ? "/metrics /status.json /livez /readyz\n"
+					: "/metrics /livez /readyz\n");
 }
 
 static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *path, const char *method,

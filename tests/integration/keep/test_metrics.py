@@ -109,6 +109,8 @@ def livez_readyz_status_json_and_nothing_else():
         metrics = Metrics(where)
         for path, status in (("/livez", 200), ("/readyz", 200), ("/", 200), ("//", 404), ("/metrics/", 404), ("/livez%00x", 404), ("/%6civez", 404)):
             expect_equal(metrics.ask(path)[0], status, f"status of {path}")
+        expect_equal(metrics.ask("/nothing")[2], "/ /metrics /status.json /livez /readyz\n", "what is there instead")
+        expect_in("<title>clinch: 1 certificate</title>", metrics.ask("/")[2], "the page")
         status, headers, text = metrics.ask("/status.json")
         expect_equal((status, headers["Content-Type"]), (200, "application/json"), "status and type of /status.json")
         expect_in('"schema":"clinch-status-1"', text, "/status.json")
