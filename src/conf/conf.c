@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "conf/load.h"
 #include "conf/schema.h"
+#include <stdio.h>
 #include <string.h>
 
 /* An alias costs two bytes, and may stand for a list of a hundred thousand entries. */
@@ -195,13 +196,44 @@ static int read_value(struct reading *reading, const yaml_node_t *node, const st
 	}
 }
 
+struct home {
+	const char *key;
+	const struct conf_table *above; /* looked for there and below */
+	char path[64];                  /* "respond.authorities" */
+};
+
+/* The section that has this key. */
+static bool find_home(struct home *home, const struct conf_table *table, const char *path, bool is_below)
+{
+	char below[sizeof(home->path)];
+
+	is_below |= table == home->above;
+	for (const struct conf_key *key = table->keys; is_below && key->name; key++)
+		if (!strcmp(key->name, home->key)) {
+			snprintf(home->path, sizeof(home->path), "%s", *path ? path : "the top level");
+			return true;
+		}
+	for (const struct conf_key *key = table->keys; key->name; key++) {
+		snprintf(below, sizeof(below), "%s%s%s", path, *path ? "." : "", key->name);
+		if (key->table && find_home(home, key->table, below, is_below))
+			return true;
+	}
+	return false;
+}
+
 static int refuse_unknown(struct reading *reading, const yaml_node_t *node, const struct conf_table *table, const char *text)
 {
 	unsigned least = distance_hint(text) + 1;
 	const char *nearest = NULL;
+	struct home home = { .key = text, .above = table };
 	char shown[64];
 
 	error_printable(shown, sizeof(shown), text, strlen(text));
+	bool has_home = find_home(&home, &conf_root, "", false);
+	home.above = &conf_root;
+	if (has_home || find_home(&home, &conf_root, "", false))
+		return refuse(reading, node, "there is no key \"%s\" in %s: it belongs to %s", shown, table->name,
+			      home.path);
 	for (const struct conf_key *key = table->keys; key->name; key++) {
 		unsigned distance = distance_between(key->name, text);
 

@@ -75,6 +75,9 @@ static void refuses_keys_it_does_not_know_and_names_the_nearest(void **state)
 		{ "fetch: { proxy: none, timeouts: 1s }\n", "1:23", "did you mean \"timeout\"?" },
 		{ "keep:\n  certificates:\n    - pth: /a\n", "3:7",
 		  "no key \"pth\" in certificates, did you mean \"path\"?" },
+		{ "respond: { validity: 4d }\n", "1:12",
+		  "no key \"validity\" in respond: it belongs to respond.authorities" },
+		{ "keep: { store: /a }\n", "1:9", "no key \"store\" in keep: it belongs to the top level" },
 		{ "log:\n  completely_else: info\n", "2:3", "no key \"completely_else\" in log" },
 		{ "log: &l\n  level: info\n  <<: *l\n", "3:3", "no key \"<<\" in log" },
 		{ "? [ store ]\n: /a\n", "1:3", "a key is a word, not a list" },
@@ -305,7 +308,7 @@ static void a_mapping_inside_itself_ends(void **state)
 	assert_int_equal(parse(&conf, "keep: &k { certificates: &c [ *c ] }\n"), CLINCH_E_FORMAT);
 	assert_string_equal(error.text, "f:1:26: an entry of certificates is a mapping, not a list");
 	assert_int_equal(parse(&conf, "keep: &k { certificates: [ *k ] }\n"), CLINCH_E_FORMAT);
-	assert_string_equal(error.text, "f:1:12: there is no key \"certificates\" in certificates");
+	assert_string_equal(error.text, "f:1:12: there is no key \"certificates\" in certificates: it belongs to keep");
 }
 
 static void lists_repeated_by_aliases_are_bounded(void **state)
