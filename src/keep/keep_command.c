@@ -5,7 +5,10 @@
 #include "keep/daemon.h"
 #include "keep/fetch_command.h"
 #include "keep/keep.h"
+#include "keep/paths.h"
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* -1: go on; else the exit status. */
@@ -78,6 +81,33 @@ static int check_section(const struct cli_command *self, const struct keep_setti
 	return cli_usage(self, "%s: has no section \"keep\"", set->conf);
 }
 
+static void note_file(const char *path, void *user)
+{
+	*(bool *)user |= access(path, F_OK) == 0;
+}
+
+static void pass_dir(const char *path, void *user)
+{
+	(void)path, (void)user;
+}
+
+/* What is not there now may come: no reason to refuse. */
+static int say_good(const struct cli_command *self, const struct keep_settings *set, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->keep.n_sources; i++) {
+		const char *path = conf->keep.source[i].path;
+		bool is_there = false;
+		const struct paths_taker taker = { .file = note_file, .dir = pass_dir, .user = &is_there };
+
+		if (!paths_expand(path, &taker))
+			cli_say(self, "warning: %s: cannot be looked into: %s", path, strerror(errno));
+		else if (!is_there)
+			cli_say(self, "warning: %s: no file is there now", path);
+	}
+	printf("%s: good\n", set->conf);
+	return EXIT_ACCEPTED;
+}
+
 /*
  * The file says who to become, so it is read as root too; what counts is what that user can read. Standard input can be read
  * once, by whom it may.
@@ -92,8 +122,10 @@ static int settle(struct keep_daemon *daemon)
 	if (keep_daemon_conf(&daemon->set, &daemon->conf, &err) < 0)
 		return say_error(daemon->self, &err);
 	status = check_section(daemon->self, &daemon->set, &daemon->conf);
-	if (status != EXIT_ACCEPTED || daemon->set.check_config)
+	if (status != EXIT_ACCEPTED)
 		return status;
+	if (daemon->set.check_config)
+		return say_good(daemon->self, &daemon->set, &daemon->conf);
 	status = daemon_become(daemon->self, user ? user : daemon->conf.user, daemon->set.allow_root);
 	if (status != EXIT_ACCEPTED || by_stdin)
 		return status;

@@ -9,7 +9,7 @@ import threading
 import time
 
 from authority import Authority
-from harness import build_path, case, expect, expect_equal, expect_in, expect_not_in, main, new_tempdir, skip, wait_for
+from harness import build_path, case, expect, expect_equal, expect_in, expect_not_in, main, new_tempdir, run, skip, wait_for
 from scene import Keep, is_fresh, put, this_update
 
 
@@ -364,6 +364,18 @@ def what_matches_nothing_is_said_once_and_when_it_does():
         keep.wait_event("first-staple", "last.example.org")
         now = [e["path"] for e in keep.events("notice") if e.get("text") == "a file matches now"]
         expect_equal(now, [home, f"{empty}/*.pem"], "what matches")
+
+
+@case
+def a_checked_configuration_is_good_and_what_is_not_there_is_warned_of():
+    home = new_tempdir()
+    with open(f"{home}/there.pem", "w", encoding="ascii"):
+        pass
+    keep = Keep(f"{home}/there.pem", f"{home}/away.pem", f"{home}/*.crt")
+    done = run(keep.argv("--check-config"))
+    expect_equal((done.rc, done.out), (0, f"{keep.conf}: good\n"), "exit status and stdout")
+    expect_equal(done.err.splitlines(), [f"clinch keep: warning: {home}/{name}: no file is there now" for name in ("away.pem", "*.crt")],
+                 "stderr")
 
 
 @case
