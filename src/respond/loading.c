@@ -3,10 +3,10 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "respond/tell.h"
+#include <stdio.h>
 #include <string.h>
 
 DEFINE_CLEANUP(struct authority *, cleanup_authority, authority_unref)
-DEFINE_CLEANUP(struct relay *, cleanup_relay, relay_unref)
 
 /* ---- watching ---- */
 
@@ -117,6 +117,16 @@ static void tell_loaded(const struct respond_hooks *hooks, const struct snapshot
 						    .authority = ca->authority->name,
 						    .text = what,
 						    .n = (int64_t)source_size(ca->source) });
+}
+
+/* "its source: index.txt"; of CRLs the first. */
+static void tell_source(const struct respond_hooks *hooks, const struct snapshot_ca *ca, const struct source_files *files)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "its source: %s%s", files->n_crl ? files->crl[0] : files->index,
+		 files->n_crl > 1 ? " and more" : "");
+	tell_loaded(hooks, ca, text);
 }
 
 static void tell_odd(const struct respond_hooks *hooks, const struct snapshot_ca *ca)
@@ -265,9 +275,12 @@ static int reload_item(struct parts *parts, const struct respond_conf *conf, uns
 	if (code < 0)
 		return code;
 	complete(ca, &conf->authority[place]);
-	tell_loaded(hooks, ca, is_source ? "its source" : "its signers");
-	if (is_source)
-		tell_odd(hooks, ca);
+	if (!is_source) {
+		tell_loaded(hooks, ca, "its signers");
+		return 0;
+	}
+	tell_source(hooks, ca, &conf->authority[place].conf.source);
+	tell_odd(hooks, ca);
 	return 0;
 }
 

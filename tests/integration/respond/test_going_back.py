@@ -85,6 +85,9 @@ def a_renewed_certificate_of_the_CA_does_not_let_it_in():
     asked = ask.request(ask.cert_id(mine, REVOKED))
     with Respond(configuration(authority(mine, mine.delegate(), index=index.path))) as one:
         since = one.mark()
+        index.save()
+        one.wait_said("its source: " + index.path, since=since)
+        since = one.mark()
         index.set("V", REVOKED).save()
         one.wait_said("1002", since=since)
         since = one.mark()
