@@ -141,27 +141,35 @@ static void load_all(struct work *work)
 		pthread_join(thread[--started], NULL);
 }
 
+static int load_and_add(struct work *work, struct clinch_error *err)
+{
+	int code = 0;
+
+	load_all(work);
+	if (work->first_failed < work->n) {
+		code = work->err.code;
+		if (err)
+			*err = work->err;
+	}
+	if (code == 0)
+		code = stapler_add_entries(work->stapler, work->entries, work->n, err);
+	for (unsigned i = 0; i < work->n && code < 0; i++)
+		stapler_entry_free(work->entries[i]);
+	return code;
+}
+
 int load_pairs(clinch_stapler_t *stapler, const clinch_stapler_t *before, const struct clinch_stapler_pair *pairs,
 	       unsigned n, int64_t now, struct clinch_error *err)
 {
 	struct work work = {
 		.stapler = stapler, .pairs = pairs, .n = n, .now = now, .first_failed = n, .lock = PTHREAD_MUTEX_INITIALIZER
 	};
-	auto_free struct entry **entries = work.entries = calloc(n ? n : 1, sizeof(*work.entries));
-	int code = work.entries ? sort_before(&work, before) : CLINCH_E_MEMORY;
-	auto_free struct entry **sorted = work.before;
+	int code;
 
-	if (code < 0)
-		return error_set(err, code, "no memory for %u certificates", n);
-	load_all(&work);
-	if (work.first_failed < n) {
-		code = work.err.code;
-		if (err)
-			*err = work.err;
-	}
-	if (code == 0)
-		code = stapler_add_entries(stapler, work.entries, n, err);
-	for (unsigned i = 0; i < n && code < 0; i++)
-		stapler_entry_free(work.entries[i]);
+	work.entries = calloc(n ? n : 1, sizeof(*work.entries));
+	code = work.entries ? sort_before(&work, before) : CLINCH_E_MEMORY;
+	code = code < 0 ? error_set(err, code, "no memory for %u certificates", n) : load_and_add(&work, err);
+	free(work.entries);
+	free(work.before);
 	return code;
 }
