@@ -86,7 +86,7 @@ def too_few_descriptors_are_a_warning_for_who_asked_for_more_alone():
         skip("no prlimit")
     for options, level in (([], "info"), (["--connections", "4000"], "warning")):
         with Respond(None, *FIXED, *options, prefix=["prlimit", "--nofile=400:400"]) as one:
-            said = [e["level"] for e in one.events("notice") if "ulimit -n" in e["text"]]
+            said = wait_for(lambda: [e["level"] for e in one.events("notice") if "ulimit -n" in e["text"]], 5, "the notice")
             expect_equal(said, [level], f"how loudly it is said with {options}")
 
 

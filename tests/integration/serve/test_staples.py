@@ -141,7 +141,7 @@ def listens_by_ready_timeout_without_a_staple():
         took = time.monotonic() - began
         expect(took >= 0.9, f"it listened after {took} s, before its time-out")
         expect_equal(look(server.address).staple, b"", "the staple")
-        expect_equal(server.events("ready")[0]["level"], "warning", "the level of ready")
+        expect_equal(server.wait_event("ready")[0]["level"], "warning", "the level of ready")
 
 
 @case
