@@ -72,7 +72,7 @@ def blocks(language):
 @case
 def the_configurations_and_scripts_of_the_recipes_are_taken():
     recipes = [text for text in blocks("yaml") if text.startswith("keep:")]
-    expect_equal(len(recipes), 5, "recipes with a configuration")
+    expect_equal(len(recipes), 6, "recipes with a configuration")
     run_entry = [text for text in blocks("yaml") if not text.startswith("keep:")]
     for text in recipes + [recipes[0] + entry for entry in run_entry]:
         done = run([build_path("clinch"), "keep", "-c", "-", "--check-config"], input=text)
