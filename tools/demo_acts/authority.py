@@ -3,7 +3,7 @@
 import os
 import time
 
-from stage import says_its_port
+from stage import COMMAND_S, Trouble, says_its_port
 
 TREE = """
    root               openssl ocsp answers for it at 127.0.0.1:{ROOT_PORT}
@@ -82,10 +82,15 @@ def responder(stage, ca, signer):
                        says_its_port)
 
 
-def look_again(stage, ca, name):
-    """openssl ocsp looks whether its index has changed before it waits for a request, not after: let one go by."""
+def look_again(stage, ca, name, status="good"):
+    """openssl ocsp looks whether its index has changed before it waits for a request, not after: some go by."""
     port = stage.env[f"{ca.upper()}_PORT"]
-    stage.quiet(f"openssl ocsp -issuer {ca}.pem -cert {name}.pem -url http://127.0.0.1:{port}/ -noverify")
+    deadline = time.monotonic() + COMMAND_S
+    while f"{name}.pem: {status}" not in stage.quiet(
+            f"openssl ocsp -issuer {ca}.pem -cert {name}.pem -url http://127.0.0.1:{port}/ -noverify"):
+        if time.monotonic() > deadline:
+            raise Trouble(f"openssl ocsp does not say {status} of {name}.pem")
+        time.sleep(0.05)
 
 
 def make_pki(stage):

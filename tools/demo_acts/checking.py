@@ -62,7 +62,7 @@ def good_chain(stage):
 def revoked(stage):
     title("3. Revoked: the key was stolen, the CA took its word back")
     stage.shown("openssl ca -config ca.conf -revoke stolen.pem -crl_reason keyCompromise", CA="issuing")
-    look_again(stage, "issuing", "stolen")
+    look_again(stage, "issuing", "stolen", "revoked")
     expect_fetch(stage, 3, "-o", "stolen.der", "stolen.chain.pem")
     say("   An honest server tells the truth about itself:")
     judge(stage, "the truth: revoked", s_server(stage, "stolen", "stolen.der"), 3, "revoked", "revoked")

@@ -57,10 +57,11 @@ class Stage:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def quiet(self, line, **env):
-        """One command line of the preparations; its words are the demo's own."""
+        """One command line of the preparations, which must succeed; what it printed."""
         done = self._run(shlex.split(line), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(self.env, **env))
         if done.returncode:
             raise Trouble(f"this failed with {done.returncode}: {line}\n{done.stdout.decode(errors='replace')}")
+        return done.stdout.decode(errors="replace")
 
     def shown(self, line, **env):
         """As quiet(), but the person sees it."""

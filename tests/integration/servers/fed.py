@@ -90,7 +90,7 @@ def accepted_by_all(scene, port, starttls=None):
     more = ["--starttls", starttls] if starttls else []
     wait_staple(scene, port, *more)
     for client in (ask_gnutls, ask_openssl):
-        wait_for(lambda c=client: c(scene, port, starttls) is None, 5, f"{client.__name__}: {client(scene, port, starttls)}")
+        wait_for(lambda c=client: c(scene, port, starttls) is None, 20, f"{client.__name__}: {client(scene, port, starttls)}")
 
 
 def ask_openssl(scene, port, starttls):
