@@ -88,7 +88,7 @@ class Front:
 
     def events(self, kind):
         """Lines of its log, and of its child's, that say so."""
-        return [line for line in self.process.log_text().splitlines() if f'"event":"{kind}"' in line.replace(": ", ":")]
+        return [line for line in self.process.log_lines() if f'"event":"{kind}"' in line.replace(": ", ":")]
 
     def hup(self):
         os.kill(self.process.pid, signal.SIGHUP)
@@ -177,7 +177,7 @@ class Shaking:
         self.process = start([tool("shaker"), "-p", 20, "-c", roots, port, *names], stdin=subprocess.PIPE)
 
     def seen(self):
-        lines = self.process.log_text().rpartition("\n")[0].splitlines()
+        lines = self.process.log_lines()
         return [Seen(line) for line in lines if not line.startswith("end ")]
 
     def last(self, name):

@@ -8,7 +8,6 @@ or `clinch keep` and a `clinch serve` without one, which reads what the other ke
         server.staple("a.example")            what it sends: bytes, b"" for none
 """
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -118,8 +117,7 @@ class Running:
         wait_for(lambda: self.staple(name) == der, seconds, f"the staple of {name}")
 
     def events(self):
-        lines = [line for line in self.process.log_text().splitlines() if line.startswith("{") and line.endswith("}")]
-        return [json.loads(line) for line in lines]
+        return self.process.log_objects()
 
     def said(self, *parts):
         """A line of the log with all of these in its words, its path or the name of its certificate."""

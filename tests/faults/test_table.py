@@ -126,9 +126,11 @@ class Row:
         self.expect_on_wire(sent, at + lag, self.first_ends(sent), "once it was held")
 
     def first_ends(self, sent):
-        """Nothing older changes what is held, and it is offered soon: there, and where nothing follows, it is the end of its life."""
-        follows = self.wanted.get("refresh", OLDER) != OLDER
-        return self.told_at["refresh"] if follows else mono(staple_end(sent)) - 0.2
+        """Nothing older changes what is held, and it is offered soon: there, and where nothing follows, it is the end of its life.
+        Of one that is taken it is when it was sent: the wire may have it before its line in the log was read here."""
+        if self.wanted.get("refresh", OLDER) == OLDER:
+            return mono(staple_end(sent)) - 0.2
+        return self.subject.sent_in("refresh").at if self.wanted["refresh"] == TAKEN else self.told_at["refresh"]
 
     def judge_refresh(self):
         held, at, lag = self.held_last(), self.told_at["refresh"], LAG_S[self.cell.kind]

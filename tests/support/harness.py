@@ -171,21 +171,22 @@ class Result:
     @property
     def json(self):
         """The one JSON value on stdout."""
-        return self._parse(self.out)
+        return _parse_json(self.out, self)
 
     @property
     def jsonlines(self):
         """The JSON values on stdout, one a line."""
-        return [self._parse(line) for line in self.out.splitlines() if line.strip()]
-
-    def _parse(self, text):
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise Failed(f"not JSON ({error}):\n{self}") from error
+        return [_parse_json(line, self) for line in self.out.splitlines() if line.strip()]
 
     def __str__(self):
         return f"$ {shlex.join(self.argv)}\nexit status {self.rc}\nstdout:\n{self.out}\nstderr:\n{self.err}"
+
+
+def _parse_json(text, source):
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Failed(f"not JSON ({error}): {text[:200]}\n{source}") from error
 
 
 def clinch(*args, input=None, env=None, timeout=30, cwd=None):
@@ -241,6 +242,14 @@ class Process:
     def log_text(self):
         with open(self.log, errors="replace") as f:
             return f.read()
+
+    def log_lines(self):
+        """The lines written so far, without one that is being written: a reader may see the first part of a write."""
+        return self.log_text().rpartition("\n")[0].splitlines()
+
+    def log_objects(self):
+        """Those of them that are JSON objects, in order."""
+        return [_parse_json(line, f"in the log of {self.argv[0]}") for line in self.log_lines() if line.startswith("{")]
 
     def running(self):
         return self.popen.poll() is None

@@ -129,14 +129,15 @@ def type_in(commands):
             argv = ["sh", "-c", "exec " + line[:-2]]
             background = start(argv, ready=re.escape(expected[0]), cwd=desk().dir, env=dict(desk().installed.env, **env))
             seen = len(expected)
-            expect_equal(background.log_text().splitlines(), expected, f"$ {line}")
+            expect_equal(wait_for(lambda: len(background.log_lines()) >= seen and background.log_lines(), 10, f"the lines of: {line}"),
+                         expected, f"$ {line}")
             continue
         done = desk().sh(line, env)
         got = done.out.splitlines()
         if background is None:
             expect(got == expected, f"the guide says that this prints\n{chr(10).join(expected)}\n{done}")
             continue
-        log = wait_for(lambda: [text for text in [background.log_text().splitlines()[seen:]] if len(text) + len(got) >= len(expected)],
+        log = wait_for(lambda: [text for text in [background.log_lines()[seen:]] if len(text) + len(got) >= len(expected)],
                        10, f"the lines of: {line}")[0]
         seen += len(log)
         expect_equal(sorted(got + log), sorted(expected), f"$ {line}")

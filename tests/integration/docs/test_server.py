@@ -21,7 +21,7 @@ def put(store, leaf, der):
 def begin():
     pki, store = Pki(new_tempdir()), new_tempdir()
     leaf = pki.leaf("localhost", ip=["127.0.0.1"])
-    server = start([SERVER, "0", leaf.chain_file, leaf.key_file, store], ready=r"listening on 127\.0\.0\.1:\d+")
+    server = start([SERVER, "0", leaf.chain_file, leaf.key_file, store], ready=r"listening on 127\.0\.0\.1:\d+\n")
     port = expect_match(r"listening on 127\.0\.0\.1:(\d+)", server.log_text(), "the port").group(1)
     return pki, store, leaf, server, port
 

@@ -77,8 +77,7 @@ class Keep:
 
     def events(self, kind=None, cert=None, since=0):
         """Lines of the log from the `since`-th on, as objects."""
-        lines = [parse(line) for line in self.process.log_text().splitlines() if line.endswith("}")]
-        return [e for e in lines[since:] if (kind is None or e["event"] == kind) and (cert is None or e.get("cert") == cert)]
+        return [e for e in self.process.log_objects()[since:] if (kind is None or e["event"] == kind) and (cert is None or e.get("cert") == cert)]
 
     def mark(self):
         return len(self.events())
@@ -115,13 +114,6 @@ class Keep:
         expect(held is not None, f"{identity.label} has a response in the store")
         expect(held.serial_number == identity.cert.serial_number, f"that of {identity.label} is about it")
         return held
-
-
-def parse(line):
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        raise Failed(f"a line of the log is not JSON: {line}") from error
 
 
 def seconds(response, name):

@@ -342,7 +342,7 @@ def the_journal_gets_its_priorities():
         leaf = ca.leaf("www.example.org")
         keep = Keep(put(leaf, os.path.join(new_tempdir(), "leaf.pem")))
         keep.start(env={"JOURNAL_STREAM": "1:1"})
-        lines = keep.process.log_text().splitlines()
+        lines = keep.process.log_lines()
         expect(any(line.startswith('<6>{"level":"info","event":"ready"') for line in lines), f"<6> before ready in {lines}")
 
 

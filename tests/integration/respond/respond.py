@@ -93,8 +93,7 @@ class Respond:
     # -- its log
 
     def events(self, kind=None, level=None):
-        rows = [json.loads(line) for line in self.process.log_text().splitlines() if line.startswith("{") and line.endswith("}")]
-        return [r for r in rows if kind in (None, r["event"]) and level in (None, r["level"])]
+        return [r for r in self.process.log_objects() if kind in (None, r["event"]) and level in (None, r["level"])]
 
     def wait_said(self, *words, since=0, seconds=10):
         """A line of the log, from the since-th on, that has all the words."""
@@ -102,13 +101,13 @@ class Respond:
         def said():
             if not self.process.running():
                 raise Failed(f"it ended with {self.process.popen.returncode}")
-            lines = self.process.log_text().splitlines()[since:]
+            lines = self.process.log_lines()[since:]
             return [line for line in lines if all(w in line for w in words)]
 
         return wait_for(said, seconds, f"a line of the log with {words}")[0]
 
     def mark(self):
-        return len(self.process.log_text().splitlines())
+        return len(self.process.log_lines())
 
     # -- signals, measures
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """`clinch serve` with a store of its own, backends, and clients that look at what was sent."""
 import hashlib
-import json
 import os
 import signal
 import socket
@@ -90,11 +89,7 @@ class Serve:
         return "%s:%d" % self.address
 
     def events(self, kind=None):
-        rows = []
-        for line in self.process.log_text().splitlines():
-            if line.startswith("{"):
-                rows.append(json.loads(line))
-        return [row for row in rows if kind is None or row["event"] == kind]
+        return [row for row in self.process.log_objects() if kind is None or row["event"] == kind]
 
     def wait_event(self, kind, n=1, seconds=10):
         return wait_for(lambda: len(self.events(kind)) >= n and self.events(kind), seconds, f"{n} times the event {kind}")
