@@ -2,12 +2,14 @@
 """The responder beside nginx, cfssl's ocspserve, `openssl ocsp` and bare signatures. The servers have the first core, their clients
 the last. Every certificate has a line in an index.txt; one delegate signs, as a private CA has it."""
 import base64
+import collections
 import contextlib
 import dataclasses
 import datetime
 import pathlib
 import random
 import re
+import resource
 import shutil
 import signal
 import statistics
@@ -142,8 +144,15 @@ class Server:
 
     def cpu(self):
         """In ns, of its threads, none of which ends meanwhile."""
-        tasks = pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+        return sum(self.cpu_by_nice().values())
+
+    def cpu_by_nice(self):
+        """The threads that sign are nicer than those that answer."""
+        spent = collections.Counter()
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            nice = int((task / "stat").read_text().rpartition(")")[2].split()[16])
+            spent[nice] += int((task / "schedstat").read_text().split()[0])
+        return spent
 
 
 class Responder(Server):
@@ -197,6 +206,7 @@ def openssl(authority, index):
 class Load:
     cpu: float  # of the server, ns a request
     wall: float  # ns a request
+    client: float = 0  # what the client had of its core
 
 
 def wrk(bench, server, path="/", bodies=None):
@@ -214,14 +224,20 @@ def wrk(bench, server, path="/", bodies=None):
     return Load(cpu / int(count[1]), 1e9 / rate)
 
 
+def children_cpu():
+    """In ns, of the programs that have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (spent.ru_utime + spent.ru_stime) * 1e9
+
+
 def once(bench, server, request, wanted=ONCE):
     """A connection for each request, CONNECTIONS at a time; `wanted` of the answers are OCSP's."""
-    before = server.cpu()
+    before, client = server.cpu(), children_cpu()
     wall, good = map(int, bench.run([bench.program("clinch-bench-load"), "once", server.port, ONCE, CONNECTIONS, request],
                                     preexec_fn=lambda: pin(-1)).split())
     if good != wanted:
         raise Trouble(f"{good} of {ONCE} answers were good, not {wanted}")
-    return Load((server.cpu() - before) / ONCE, wall / ONCE)
+    return Load((server.cpu() - before) / ONCE, wall / ONCE, (children_cpu() - client) / wall)
 
 
 def sign(bench, folder, calls=SIGNS, core=0):
@@ -320,8 +336,11 @@ def beside_cfssl(bench, material):
 def beside_openssl(bench, material):
     with material.responder() as ours, openssl(material.authority, material.index) as peer:
         once(bench, ours, material.closing), once(bench, peer, material.closing)
-        yield from both((OPENSSL, OPENSSL_CPU), [(once(bench, ours, material.closing), once(bench, peer, material.closing))
-                                                 for _ in range(REPETITIONS)])
+        pairs = [(once(bench, ours, material.closing), once(bench, peer, material.closing)) for _ in range(REPETITIONS)]
+        wall, cpu = both((OPENSSL, OPENSSL_CPU), pairs)
+        wall.held_by = (f"the client has {statistics.median(a.client for a, _ in pairs):.0%} of its core meanwhile, the server "
+                        f"{statistics.median(a.cpu / a.wall for a, _ in pairs):.0%} of its own")
+        yield from (wall, cpu)
         with nginx(material.folder, len(material.first_answer(ours))) as floor:
             yield figure(ONCE_NGINX, [(once(bench, ours, material.closing).wall, once(bench, floor, material.closing, 0).wall)
                                       for _ in range(REPETITIONS)])
@@ -404,14 +423,20 @@ def p99(bench, row, material):
         flood = int(2 * 1e9 / wrk(bench, server, bodies=material.ask_nonce).cpu)
 
         def late(*more):
+            """The 99th of 100, and what answering and signing had of the core."""
             argv = [bench.program("clinch-bench-load"), server.port, P99_SECONDS, rate, CONNECTIONS, material.steady, *more]
+            before = server.cpu_by_nice()
             _, at_99, _, asked, good = map(int, bench.run(argv, preexec_fn=lambda: pin(-1)).splitlines()[0].split())
             if asked != good:
                 raise Trouble(f"{asked - good} of {asked} prepared answers were not good")
-            return at_99
+            spent = server.cpu_by_nice() - before
+            answering = spent.pop(0, 0) / P99_SECONDS / 1e9
+            return at_99, answering, spent.total() / P99_SECONDS / 1e9
 
-        pairs = [(late(flood, NONCE_CONNECTIONS, material.steady_nonce), late()) for _ in range(P99_REPETITIONS)]
-    return figure(row, pairs)
+        runs = [(late(flood, NONCE_CONNECTIONS, material.steady_nonce), late()) for _ in range(P99_REPETITIONS)]
+    pressed = runs[0][0]
+    return dataclasses.replace(figure(row, [(pressed[0], alone[0]) for pressed, alone in runs]),
+                               held_by=f"{rate} and {flood} requests a second: answering has {pressed[1]:.0%} of the core, signing {pressed[2]:.0%}")
 
 
 def figures(bench, prepared=PREPARED):

@@ -80,6 +80,7 @@ class Figure:
     ours: str
     peer: str
     ratios: tuple  # smallest, median, largest
+    held_by: str = ""  # what was at its end meanwhile, as it was measured
 
     @property
     def missed(self):
