@@ -15,6 +15,7 @@ whose name holds it. On a failure the logs of the processes the case started are
 import atexit
 import json
 import os
+import random
 import re
 import shlex
 import shutil
@@ -29,6 +30,8 @@ import traceback
 BUILD = os.environ.get("CLINCH_BUILD", "build")
 SOURCE = os.environ.get("CLINCH_SOURCE") or os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 LOG_LINES = 60  # of each process's log in a failure's diagnostics
+# A deadline that a test gives is for a machine that has nothing else to do; none is shorter than this. What is right does not wait.
+PATIENCE_S = float(os.environ.get("CLINCH_PATIENCE_S", "40"))
 
 _cases = []
 _running = []  # started and not stopped, in order
@@ -36,6 +39,7 @@ _lasting = []  # likewise, and not of one case: keep_running()
 _logs = []  # (title, path) of what the current case started
 _runs = []  # the last few commands it ran, as Results
 _tempdirs = []
+_ports = []  # sockets, each of which has a port's name
 
 
 class Failed(AssertionError):
@@ -158,6 +162,29 @@ def expect_match(pattern, text, what="value"):
     return found
 
 
+# --- deadlines --------------------------------------------------------------------------------------------------------------
+
+
+def patient(seconds):
+    """A deadline for what has to come, on whatever machine. What may not take longer is measured by the test itself."""
+    return max(seconds, PATIENCE_S)
+
+
+def wait_for(fn, seconds, what):
+    """Calls fn until it is true and returns what it gave; fails the case after `seconds`, or a little longer: patient()."""
+    seconds = patient(seconds)
+    deadline = time.monotonic() + seconds
+    pause = 0.002
+    while True:
+        value = fn()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            raise Failed(f"waited {seconds} s in vain for {what}")
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+
+
 # --- the command ------------------------------------------------------------------------------------------------------------
 
 
@@ -199,7 +226,7 @@ def clinch(*args, input=None, env=None, timeout=30, cwd=None):
 def run(argv, input=None, env=None, timeout=30, cwd=None):
     """Runs argv to its end. env is laid over the environment (a None value removes a name). A time-out fails the case."""
     argv = [str(a) for a in argv]
-    data = input.encode() if isinstance(input, str) else input
+    data, timeout = input.encode() if isinstance(input, str) else input, patient(timeout)
     stdin = {"input": data} if data is not None else {"stdin": subprocess.DEVNULL}
     try:
         done = subprocess.run(argv, **stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment(env),
@@ -257,9 +284,9 @@ class Process:
     def wait(self, seconds=10):
         """Its exit status; fails the case when it has not ended by itself."""
         try:
-            return self.popen.wait(seconds)
+            return self.popen.wait(patient(seconds))
         except subprocess.TimeoutExpired as late:
-            raise Failed(f"{self.argv[0]} still runs after {seconds} s\n{self.log_text()}") from late
+            raise Failed(f"{self.argv[0]} still runs after {patient(seconds)} s\n{self.log_text()}") from late
 
     def stop(self, seconds=5):
         """SIGTERM, then SIGKILL, to it and what it started. Returns its exit status."""
@@ -268,11 +295,11 @@ class Process:
         if self.popen.poll() is None:
             self._signal(signal.SIGTERM)
             try:
-                self.popen.wait(seconds)
+                self.popen.wait(patient(seconds))
             except subprocess.TimeoutExpired:
                 pass
         self._signal(signal.SIGKILL)  # its own session: children that outlived it go too
-        return self.popen.wait(seconds)
+        return self.popen.wait(patient(seconds))
 
     def _signal(self, number):
         try:
@@ -345,25 +372,36 @@ def _stop_all():
 
 
 def free_port(kind=socket.SOCK_STREAM, address="127.0.0.1"):
-    """A port that was free a moment ago, for programs that cannot be told 0."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, kind) as s:
-        s.bind((address, 0))
-        return s.getsockname()[1]
-
-
-def wait_for(fn, seconds, what):
-    """Calls fn until it is true and returns what it gave; fails the case after `seconds`."""
-    deadline = time.monotonic() + seconds
-    pause = 0.002
+    """A port that nobody listens on, for programs that cannot be told 0. It is below those that the kernel gives to clients and for 0,
+    and no other test program is given it while this one runs."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        above = int(f.read().split()[0])
+    first = 10000 if above >= 15000 else 61000  # a system that gives away nearly all: what is left above
     while True:
-        value = fn()
-        if value:
-            return value
-        if time.monotonic() >= deadline:
-            raise Failed(f"waited {seconds} s in vain for {what}")
-        time.sleep(pause)
-        pause = min(pause * 2, 0.05)
+        port = random.randrange(first, min(above, 32768) if above >= 15000 else 65536)
+        if _is_free(port, kind, address) and _reserve(port):
+            return port
+
+
+def _is_free(port, kind, address):
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind) as s:
+        try:
+            s.bind((address, port))
+        except OSError:
+            return False
+        return True
+
+
+def _reserve(port):
+    """By a name that ends with this process."""
+    name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        name.bind(f"\0clinch-test-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    _ports.append(name)
+    return True
 
 
 # --- files ------------------------------------------------------------------------------------------------------------------

@@ -1,25 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The peers of the check tests: real TLS servers, and scripted ones that misbehave."""
-import random
 import socket
 import subprocess
 import threading
 
-from harness import expect, run, start, tempdir
+from harness import expect, free_port, run, start, tempdir
 
 HOST = "127.0.0.1"
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    """Free now, and below those that the kernel gives to clients: nobody's connection takes it before the server does."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket(socket.AF_INET, kind) as s:
-            try:
-                s.bind((HOST, port))
-                return port
-            except OSError:
-                pass
 
 
 def gnutls_serv(identity, staple=None, port=None, udp=False, priority=None):

@@ -6,8 +6,7 @@ import os
 import pwd
 import shutil
 
-from harness import accepts, case, clinch, expect, expect_equal, expect_in, expect_match, main, run, start, tempdir, wait_for
-from peers import free_port
+from harness import accepts, case, clinch, expect, expect_equal, expect_in, expect_match, free_port, main, run, start, tempdir, wait_for
 from pki import Pki
 
 PKI = Pki(tempdir() + "/pki")

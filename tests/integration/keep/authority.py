@@ -9,6 +9,7 @@
 """
 import base64
 import os
+import socket
 import sys
 import threading
 import urllib.parse
@@ -28,7 +29,7 @@ class Authority:
         self.mode, self.life_of, self.last, self.times = {}, {}, {}, {}
         self.over = threading.Event()
         self._identities, self._lock = {}, threading.Lock()
-        self._server = None
+        self._server = self._place = None
         self.start()
 
     def __enter__(self):
@@ -65,14 +66,20 @@ class Authority:
                     super().handle_error(request, address)
 
         self._server = Server(("127.0.0.1", port), Handler)
+        if self._place:
+            self._place.close()
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def stop(self):
+        """Connections are refused then, and the port stays ours."""
         self.over.set()
         self._server.shutdown()
         self._server.server_close()
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", self.port))
 
     def leaf(self, name, **more):
         more.setdefault("ocsp_url", self.url)
