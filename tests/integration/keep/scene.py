@@ -36,7 +36,7 @@ class Clock:
 class Keep:
     """`certificates` are paths or patterns, or whole entries in YAML's flow style."""
 
-    def __init__(self, *certificates, more="", settings="ready_timeout: 5s"):
+    def __init__(self, *certificates, more="", settings="ready_timeout: 60s"):
         self.dir = new_tempdir()
         self.store = os.path.join(self.dir, "store")
         self.conf = os.path.join(self.dir, "clinch.yaml")
@@ -56,12 +56,12 @@ class Keep:
     def argv(self, *options):
         return [build_path("clinch"), "keep", "-c", self.conf, "--allow-root", *options]
 
-    def start(self, *options, env=None, wait=True):
+    def start(self, *options, env=None, wait=True, seconds=15):
         """Until it is ready."""
         self.runs += 1
         self.ready = os.path.join(self.dir, f"ready-{self.runs}")
         self.process = start(self.argv("--ready-file", self.ready, *options), ready=f"path:{self.ready}" if wait else None,
-                             env={**NO_PROXY, **(env or {})})
+                             seconds=seconds, env={**NO_PROXY, **(env or {})})
         return self
 
     def stop(self):
@@ -128,10 +128,6 @@ def this_update(response):
 
 def until(response):
     return seconds(response, "next_update")
-
-
-def is_fresh(response):
-    return response is not None and until(response) > time.time()
 
 
 def put(identity, path, *, with_key=False, chain=True):

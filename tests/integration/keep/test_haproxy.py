@@ -2,6 +2,7 @@
 """`keep.outputs.haproxy`, with HAProxy: by the staple that its clients get."""
 import os
 import shutil
+import signal
 import socket
 import threading
 from hashlib import sha1
@@ -42,7 +43,7 @@ class Haproxy:
 
 def keeper(ca, leaf, haproxy, after="50ms"):
     return Keep(put(leaf, os.path.join(new_tempdir(), "leaf.pem")),
-                settings=f"ready_timeout: 5s\n  outputs:\n    - {{ haproxy: {haproxy.socket}, after: {after} }}\n")
+                settings=f"ready_timeout: 60s\n  outputs:\n    - {{ haproxy: {haproxy.socket}, after: {after} }}\n")
 
 
 def wait_staple(haproxy, ca, wanted=None):
@@ -76,7 +77,7 @@ def what_is_revoked_replaces_a_good_one_also_where_it_is_dropped():
         full, empty = Haproxy(leaf, staple=ca.sign(leaf, age_s=7200, life_s=86400)), Haproxy(leaf)
         ca.mode[leaf.serial] = "revoked"
         path = put(leaf, os.path.join(new_tempdir(), "leaf.pem"))
-        Keep(f"{{ path: {path}, on_revoked: drop }}", settings="ready_timeout: 5s\n  outputs:\n" + "".join(
+        Keep(f"{{ path: {path}, on_revoked: drop }}", settings="ready_timeout: 60s\n  outputs:\n" + "".join(
             f"    - {{ haproxy: {haproxy.socket}, after: 50ms }}\n" for haproxy in (empty, full))).start()
         wait_for(lambda: full.staple(ca)["verdict"] == "revoked", 10, "the truth from HAProxy")
         expect_equal(empty.staple(ca)["present"], False, "staple where there was none")
@@ -97,11 +98,13 @@ def one_that_was_started_anew_is_given_it_again():
     with Authority() as ca:
         leaf = ca.leaf("localhost")
         haproxy = Haproxy(leaf)
-        keeper(ca, leaf, haproxy).start()
+        keep = keeper(ca, leaf, haproxy).start()
         wait_staple(haproxy, ca)
+        keep.process.popen.send_signal(signal.SIGSTOP)  # it would give it its staple any moment, or find it gone
         haproxy.process.stop()
         haproxy.start()
         expect_equal(haproxy.staple(ca)["present"], False, "staple of a new process")
+        keep.process.popen.send_signal(signal.SIGCONT)
         wait_for(lambda: haproxy.staple(ca)["present"], 15, "its staple again")
 
 
@@ -112,7 +115,7 @@ def certificates_that_it_does_not_have_are_no_trouble():
         haproxy, where = Haproxy(leaf), new_tempdir()
         put(leaf, os.path.join(where, "a.pem"))
         put(other, os.path.join(where, "b.pem"))
-        keep = Keep(where, settings=f"ready_timeout: 5s\n  outputs:\n    - {{ haproxy: {haproxy.socket}, after: 50ms }}\n").start()
+        keep = Keep(where, settings=f"ready_timeout: 60s\n  outputs:\n    - {{ haproxy: {haproxy.socket}, after: 50ms }}\n").start()
         wait_staple(haproxy, ca)
         expect_equal([e["text"] for e in keep.events("notice") if e["level"] == "error"], [], "errors")
 
@@ -158,11 +161,11 @@ class Fake:
             client.close()
 
 
-def told_by(answers, text, timeout="2s"):
+def told_by(answers, text, timeout="30s"):
     with Authority() as ca:
         fake = Fake(answers)
         keep = Keep(put(ca.leaf("www.example.org"), os.path.join(new_tempdir(), "leaf.pem")), settings=(
-            f"ready_timeout: 5s\n  outputs:\n    - {{ haproxy: {fake.path}, after: 10ms, timeout: {timeout} }}\n")).start()
+            f"ready_timeout: 60s\n  outputs:\n    - {{ haproxy: {fake.path}, after: 10ms, timeout: {timeout} }}\n")).start()
         said = keep.wait_event("notice", text=text)
         expect_equal(said["level"], "error", "its level")
         return fake
@@ -196,7 +199,7 @@ def a_transaction_that_fails_is_aborted():
                      "set ssl cert": "Transaction created for certificate /a.pem!\n\n",
                      "commit ssl cert": "Committing /a.pem.\nCan't commit!\n\n"})
         keep = Keep(put(leaf, os.path.join(new_tempdir(), "leaf.pem")), settings=(
-            f"ready_timeout: 5s\n  outputs:\n    - {{ haproxy: {fake.path}, after: 10ms }}\n")).start()
+            f"ready_timeout: 60s\n  outputs:\n    - {{ haproxy: {fake.path}, after: 10ms }}\n")).start()
         keep.wait_event("notice", text="commit ssl cert of /a.pem")
         wait_for(lambda: "abort ssl cert /a.pem" in fake.asked, 5, f"an abort; asked were {fake.asked}")
         expect_equal([q for q in fake.asked if "/b.pem" in q or "space" in q], [], "questions about what cannot be asked for")

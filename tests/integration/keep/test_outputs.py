@@ -12,7 +12,7 @@ from scene import Clock, Keep, put
 
 
 def outputs(*entries):
-    return "ready_timeout: 5s\n  outputs:\n" + "".join(f"    - {entry}\n" for entry in entries)
+    return "ready_timeout: 60s\n  outputs:\n" + "".join(f"    - {entry}\n" for entry in entries)
 
 
 def script(name, text):
@@ -208,7 +208,7 @@ def one_run_is_for_all_that_changed_and_comes_after_the_files():
         for name in ("a", "b", "c"):
             put(ca.leaf(f"{name}.example.org"), os.path.join(where, f"{name}.pem"))
         program, log = script("reload", f'ls {out} | grep -c der >>"$log"; printf "%s|" "$@" >>"$log"; echo >>"$log"; echo reloaded')
-        keep = Keep(where, settings=outputs(f'{{ run: [ {program}, "a b", "*", "$HOME" ], after: 500ms }}',
+        keep = Keep(where, settings=outputs(f'{{ run: [ {program}, "a b", "*", "$HOME" ], after: 3s }}',
                                             f'{{ der: "{out}/{{name}}.der" }}')).start()
         said = keep.wait_event("notice", text="ran for 3 certificates")
         expect_in("reloaded", said["text"], "the sentence")
@@ -292,11 +292,11 @@ def a_command_that_hangs_is_killed_with_its_children_and_hangs_nobody():
         where = new_tempdir()
         put(ca.leaf("www.example.org"), os.path.join(where, "a.pem"))
         program, log = script("reload", 'sleep 1000 & echo $! >>"$log"; wait')
-        keep = Keep(where, settings=outputs(f"{{ run: [ {program} ], after: 10ms, timeout: 1s, at_most_every: 1h }}")).start()
+        keep = Keep(where, settings=outputs(f"{{ run: [ {program} ], after: 10ms, timeout: 3s, at_most_every: 1h }}")).start()
         since = keep.mark()
         put(ca.leaf("new.example.org"), os.path.join(where, "b.pem"))
         keep.wait_event("first-staple", "new.example.org", since=since)
-        keep.wait_event("notice", text="was killed after 1000 ms")
+        keep.wait_event("notice", text="was killed after 3000 ms")
         child = int(runs(log)[0])
         wait_for(lambda: not os.path.exists(f"/proc/{child}") or " Z " in (read(f"/proc/{child}/stat") or b"").decode(), 5,
                  "the end of its child")

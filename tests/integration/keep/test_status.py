@@ -134,22 +134,27 @@ def without_a_keeper_it_is_1_and_for_nagios_3():
 def nagios_has_its_own_statuses():
     with Authority() as ca:
         leaf, keep = one(ca)
-        ca.life_s = 8
+        ca.life_s, ca.age_s = 7200, 3600  # half of it is over: it is asked about again after the next start
         keep.start()
         done = status(keep, "--format", "nagios")
         expect_equal(done.rc, 0, "exit status of a good one")
-        expect(re.match(r"KEEPER OK - 1 certificate, the first to end is www\.example\.org: \d s left \| ", done.out), f"the line is {done.out!r}")
+        left = r"\d+ \w+[^|]* left"
+        expect(re.match(rf"KEEPER OK - 1 certificate, the first to end is www\.example\.org: {left} \| ", done.out), f"the line is {done.out!r}")
         done = status(keep, "--format", "nagios", "--warn-below", "1d")
         expect_equal(done.rc, 1, "below the warning")
-        expect(re.match(r"KEEPER WARNING - www\.example\.org: \d s left, below 1 d \| ", done.out), f"the line is {done.out!r}")
+        expect(re.match(rf"KEEPER WARNING - www\.example\.org: {left}, below 1 d \| ", done.out), f"the line is {done.out!r}")
         done = status(keep, "--format", "nagios", "--warn-below", "30d", "--critical-below", "5d")
         expect_equal(done.rc, 2, "below what is critical")
-        expect(re.match(r"KEEPER CRITICAL - www\.example\.org: \d s left, below 5 d \| ", done.out), f"the line is {done.out!r}")
+        expect(re.match(rf"KEEPER CRITICAL - www\.example\.org: {left}, below 5 d \| ", done.out), f"the line is {done.out!r}")
+        keep.stop()
         ca.mode[leaf.serial] = 500
+        keep.start()
         keep.wait_event("failed")
         done = status(keep, "--format", "nagios")
         expect_equal((done.rc, done.out.split(" - ")[0]), (1, "KEEPER WARNING"), "with a failure")
-        keep.wait_event("expired", seconds=10)
+        brief = ca.sign(leaf, age_s=10, life_s=20)
+        expect_equal(clinch("put", "-c", keep.conf, "--cert", leaf.chain_file, "-", input=brief).rc, 0, "exit status of put")
+        keep.wait_event("expired")
         done = status(keep, "--format", "nagios")
         expect_equal((done.rc, done.out.split(" - ")[0]), (2, "KEEPER CRITICAL"), "once it has ended")
         expect_in("www.example.org: expired", done.out, "the line")
@@ -190,7 +195,7 @@ def wrong_words_are_usage():
 @case
 def outputs_that_fail_are_shown():
     with Authority() as ca:
-        _, keep = one(ca, settings="ready_timeout: 5s\n  outputs:\n    - { run: [ /bin/false ], after: 10ms }\n"
+        _, keep = one(ca, settings="ready_timeout: 60s\n  outputs:\n    - { run: [ /bin/false ], after: 10ms }\n"
                                    f"    - {{ der: \"/nonexistent/{{name}}.der\" }}\n")
         keep.start()
         keep.wait_event("notice", text="ended with status 1")
