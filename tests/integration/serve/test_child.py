@@ -112,7 +112,7 @@ def a_dead_responder_delays_it_by_ready_timeout_and_no_more():
     with Responder(hang) as responder:
         began = time.monotonic()
         with Serve("--responder", responder.url, "--ready-timeout", 1, store=Store(), keeper=True) as server:
-            expect(0.9 <= time.monotonic() - began < 5, "ready-timeout was not kept")
+            expect(0.9 <= time.monotonic() - began < 9.5, "ready-timeout was not kept")  # by default it is 10 s
             expect_equal(look(server.address).staple, b"", "the staple")
 
 
@@ -121,8 +121,8 @@ def what_is_held_is_stapled_at_the_first_handshake_after_a_restart():
     with Responder(hang) as responder:
         for _ in range(2):
             began = time.monotonic()
-            with Serve("--responder", responder.url, "--ready-timeout", 30, store=Store(leaf), keeper=True) as server:
-                expect(time.monotonic() - began < 5, "it waited for the responder")
+            with Serve("--responder", responder.url, "--ready-timeout", 300, store=Store(leaf), keeper=True) as server:
+                expect(time.monotonic() - began < 60, "it waited for the responder")
                 expect(look(server.address).staple, "no staple at the first handshake")
 
 

@@ -25,22 +25,24 @@ def echoes(server, data=b"hello"):
 
 @case
 def a_silent_client_is_cut_off_and_an_idle_one_too():
-    with Backend(echo) as backend, Serve("--handshake-timeout", 1, "--idle-timeout", 1, backend=backend) as server:
+    with Serve("--handshake-timeout", 1) as server:
         began = time.monotonic()
-        with socket.create_connection(server.address, timeout=10) as silent:
+        with socket.create_connection(server.address, timeout=60) as silent:
             expect_equal(silent.recv(10), b"", "what a silent client gets")
-            expect(0.8 < time.monotonic() - began < 4, f"the handshake's time-out took {time.monotonic() - began} s")
-        with connect(server) as idle:
-            for _ in range(4):  # not idle
-                time.sleep(0.4)
-                idle.sendall(b".")
-                expect_equal(idle.recv(1), b".", "the echo")
-            began = time.monotonic()
-            try:
-                idle.recv(1)
-            except (ssl.SSLError, OSError):
-                pass
-            expect(0.8 < time.monotonic() - began < 4, f"idle took {time.monotonic() - began} s")
+            expect(0.8 < time.monotonic() - began < 9, f"the handshake's time-out took {time.monotonic() - began} s")  # not the default
+    with Backend(echo) as backend, Serve("--idle-timeout", 3, backend=backend) as server, connect(server) as idle:
+        began = time.monotonic()
+        while time.monotonic() - began < 3.5:  # not idle
+            time.sleep(0.2)
+            idle.sendall(b".")
+            expect_equal(idle.recv(1), b".", "the echo")
+        began = time.monotonic()
+        idle.settimeout(60)
+        try:
+            expect_equal(idle.recv(1), b"", "what an idle client gets")
+        except (ssl.SSLError, ConnectionError):  # an end without close_notify is none
+            pass
+        expect(time.monotonic() - began > 2.5, f"idle took {time.monotonic() - began} s")
 
 
 @case
@@ -50,12 +52,12 @@ def a_client_that_drips_bytes_has_no_more_time_than_others():
         with socket.create_connection(server.address, timeout=10) as slow:
             try:
                 slow.sendall(b"\x16\x03\x01\x02\x00\x01")
-                while time.monotonic() - began < 5:
+                while time.monotonic() - began < 60:
                     slow.sendall(b"\x00")
                     time.sleep(0.05)
             except OSError:
                 pass
-        expect(time.monotonic() - began < 4, "it was served for as long as it liked")
+        expect(time.monotonic() - began < 50, "it was served for as long as it liked")
 
 
 @case
@@ -97,11 +99,12 @@ def a_backend_that_does_not_accept_has_its_time():
     with Serve("--connect-timeout", 1, backend=Stuck) as server:
         began = time.monotonic()
         stream = connect(server)
+        stream.settimeout(60)
         try:
-            stream.recv(10)
-        except (ssl.SSLError, OSError):
+            expect_equal(stream.recv(10), b"", "what the client gets")
+        except (ssl.SSLError, ConnectionError):
             pass
-        expect(0.8 < time.monotonic() - began < 5, f"it took {time.monotonic() - began} s")
+        expect(0.8 < time.monotonic() - began < 4.9, f"it took {time.monotonic() - began} s")  # 5 s by default
         server.wait_event("backend-down")
 
 
@@ -228,7 +231,7 @@ def a_drain_ends_by_its_time_and_by_a_second_signal():
                 server.terminate()
                 server.wait_event("draining")
             expect_equal(server.process.wait(5), 0, "exit status")
-            expect(time.monotonic() - began < 5, "the drain took too long")
+            expect(time.monotonic() - began < 25, "the drain took too long")  # by default it has 30 s
             expect_equal(server.events("stopped")[0]["connections"], 1, "connections that were cut off")
             held.close()
 

@@ -55,18 +55,19 @@ def counters_are_told_over_http():
 
 @case
 def readyz_is_true_from_listening_to_draining():
-    never = Store()  # nothing in it: ready is when the time for it is over
+    store = Store()  # nothing in it, at first
     conf = os.path.join(new_tempdir(), "clinch.yaml")
     held = threading.Event()
-    with Backend(lambda connection, _: held.wait(20)) as backend:
+    with Backend(lambda connection, _: held.wait(60)) as backend:
         with open(conf, "w", encoding="ascii") as f:
-            f.write(f"""store: {never.dir}
-serve: {{ listen: ["127.0.0.1:0"], backend: "{backend.address}", keeper: none, ready_timeout: 3s, metrics_listen: "127.0.0.1:0",
+            f.write(f"""store: {store.dir}
+serve: {{ listen: ["127.0.0.1:0"], backend: "{backend.address}", keeper: none, ready_timeout: 5m, metrics_listen: "127.0.0.1:0",
   certificates: [{{ chain: {leaf.chain_file}, key: {leaf.key_file} }}] }}
 """)
         with Serve(conf=conf, wait=False) as server:
             address = metrics_address(server)
             expect_equal(ask(address, "/readyz"), (503, "not ready yet\n"), "before it listens")
+            store.put(leaf)
             server.wait_ready()
             expect_equal(ask(address, "/readyz"), (200, "ready\n"), "while it listens")
             with connect(server):
