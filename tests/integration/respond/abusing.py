@@ -31,7 +31,7 @@ class Abuse(threading.Thread):
 
     def __exit__(self, *_):
         self.over.set()
-        self.join(15)
+        self.join(60)
 
 
 class Held(Abuse):
@@ -44,10 +44,11 @@ class Held(Abuse):
     def abuse(self):
         selector, begun = selectors.DefaultSelector(), {}
         for _ in range(self.number):
-            sock = socket.create_connection(self.address, timeout=10)
+            at = time.monotonic()
+            sock = socket.create_connection(self.address, timeout=40)
             sock.setblocking(False)
             selector.register(sock, selectors.EVENT_READ)
-            begun[sock] = time.monotonic()
+            begun[sock] = at
         self.open, tick, beats = len(begun), time.monotonic(), 0
         while not self.over.is_set() and begun:
             for key, _ in selector.select(0.1):
@@ -163,15 +164,25 @@ class Other(Abuse):
         super().__init__(address)
         self.forms = [post(request), get(ask.path_escaped(request))]
         self.status, self.pause_s, self.times_s = status, pause_s, []
+        self.kept, self.used = None, 0
 
     def abuse(self):
-        with Talk(self.address) as kept:
-            while not self.over.is_set():
-                for data in self.forms:
-                    self._once(kept, data)
-                    with Talk(self.address) as fresh:
-                        self._once(fresh, data)
-                time.sleep(self.pause_s)
+        while not self.over.is_set():
+            for data in self.forms:
+                self._once(self._kept(), data)
+                self.used = time.monotonic()
+                with Talk(self.address) as fresh:
+                    self._once(fresh, data)
+            time.sleep(self.pause_s)
+        self.kept.close()
+
+    def _kept(self):
+        """A connection that this thread has not left idle for so long that it may be sent away."""
+        if not self.kept or time.monotonic() - self.used > 1:
+            if self.kept:
+                self.kept.close()
+            self.kept = Talk(self.address)
+        return self.kept
 
     def _once(self, talk, data):
         begun = time.monotonic()

@@ -87,8 +87,8 @@ class Respond:
     def wait_status(self, request, wanted, seconds=5):
         return wait_for(lambda: self.status(request) == wanted, seconds, f"{wanted}; it is {self.status(request)}")
 
-    def talk(self, seconds=10):
-        return Talk(self.address, seconds)
+    def talk(self, **more):
+        return Talk(self.address, **more)
 
     # -- its log
 

@@ -157,7 +157,7 @@ def what_is_too_large_is_refused_without_reading_on():
             t.send_what_fits(data)
             begun = time.monotonic()
             expect(t.read().status in statuses, f"status of {data[:40]}")
-            expect(time.monotonic() - begun < 3, "it was only refused at a deadline")
+            expect(time.monotonic() - begun < 9, "it was only refused at a deadline")  # which is 10 s
 
 
 # --- HEAD, and caches (RFC 9919 6, RFC 9110 13) ------------------------------------------------------------------------------------
@@ -279,19 +279,20 @@ def caches_may_be_told_to_hold_less():
 
 @case
 def an_answer_is_refreshed_at_half_of_its_life():
-    made, entry = lone(validity="8s")
+    made, entry = lone(validity="12s")
     request = ask.request(ask.cert_id(made, GOOD))
     with Respond(configuration(entry)) as one:
         first = exchange(one.address, get(ask.path_escaped(request)))
         was = read(first).single
 
         def another():
+            asked = int(time.time())
             answer = exchange(one.address, get(ask.path_escaped(request)))
             now = read(answer).single
-            expect(time.time() <= now.next_update, "an answer past its nextUpdate")
+            expect(asked <= now.next_update, "an answer past its nextUpdate")
             return answer if now.this_update > was.this_update else None
 
-        second = wait_for(another, 8, "another answer")
+        second = wait_for(another, 12, "another answer")
         expect(read(second).produced_at <= was.next_update - 2, "it was refreshed at its very end")
         expect(second.field("etag") != first.field("etag"), "another answer, the same ETag")
         expect_equal(exchange(one.address, get(ask.path_escaped(request), f"If-None-Match: {first.field('etag')}")).status, 200, "status")

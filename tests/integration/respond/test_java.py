@@ -36,10 +36,10 @@ class Java:
     def __exit__(self, *_):
         self.popen.stdin.close()
         try:
-            self.popen.wait(10)
+            self.popen.wait(60)
         finally:
             self.popen.kill()
-            self.popen.wait(10)
+            self.popen.wait(60)
 
 
 @case

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import time
 
 import ask
 from harness import case, expect, expect_equal, main, new_tempdir, skip, wait_for
@@ -41,7 +42,8 @@ def refuses(address):
 
 @case
 def SIGTERM_lets_end_what_has_begun():
-    with Respond(None, *FIXED) as one, one.talk() as begun, one.talk() as idle:
+    ample = ["--request-timeout", "60", "--drain-timeout", "60"]
+    with Respond(None, *FIXED, *ample) as one, one.talk() as begun, one.talk() as idle:
         begun.send(plain[:-10])
         expect_equal(idle.send(plain).read().status, 200, "status")
         os.kill(one.pid, signal.SIGTERM)
@@ -54,15 +56,17 @@ def SIGTERM_lets_end_what_has_begun():
 
 @case
 def SIGTERM_waits_for_nobody_longer_than_the_drain():
-    with Respond(None, *FIXED, "--drain-timeout", "1") as one, one.talk() as begun:
+    with Respond(None, *FIXED, "--request-timeout", "60", "--drain-timeout", "1") as one, one.talk() as begun:
         begun.send(plain[:-10])
+        at = time.monotonic()
         os.kill(one.pid, signal.SIGTERM)
         expect_equal(one.process.wait(4), 0, "exit status")
+        expect(time.monotonic() - at < 9, f"it took {time.monotonic() - at:.1f} s")  # 10 s by default
 
 
 def others_wait_and_are_answered(one, held):
     for data in (plain, nonced):
-        with Talk(one.address, seconds=8) as talk:
+        with Talk(one.address) as talk:
             expect_equal(read(talk.send(data).read()).single.status, "good", "status of who came last")
     for sock in held:
         sock.close()
@@ -94,7 +98,8 @@ def too_few_descriptors_are_a_warning_for_who_asked_for_more_alone():
 def a_process_without_descriptors_goes_on_when_some_are_free():
     if not shutil.which("prlimit"):
         skip("no prlimit")
-    with Respond(None, *FIXED, "--request-timeout", "1", "--idle-timeout", "1", prefix=["prlimit", "--nofile=48:48"]) as one:
+    few = ["--threads", "2", "--request-timeout", "1", "--idle-timeout", "1"]
+    with Respond(None, *FIXED, *few, prefix=["prlimit", "--nofile=48:48"]) as one:
         held = hold(one.address, 100)
         wait_for(lambda: one.descriptors() >= 48, 5, "descriptors to run out")
         others_wait_and_are_answered(one, held)

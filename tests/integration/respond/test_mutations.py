@@ -36,8 +36,9 @@ def alive():
 @case
 def each_byte_of_requests_by_POST():
     for name, request in scene.requests.items():
+        messages = list(mutants(name, request, every=SOAK))  # a connection that asks nothing has two seconds
         with Talk(running().address) as talk:
-            counts, wrong = scene.ask_all(talk, mutants(name, request, every=SOAK))
+            counts, wrong = scene.ask_all(talk, messages)
         expect_none(wrong)
         expect(counts.get("successful", 0) > 50 and counts["malformedRequest"] > 100 and counts["unauthorized"] > 100,
                f"the changes of {name} do not try much: {counts}")

@@ -179,7 +179,7 @@ def it_listens_on_several_addresses():
 
 @case
 def idle_connections_end_when_the_setting_says():
-    with Respond(None, *FIXED, "--idle-timeout", "1") as one, Talk(one.address, seconds=4) as talk:
+    with Respond(None, *FIXED, "--idle-timeout", "1") as one, Talk(one.address) as talk:  # 60 s by default
         expect_equal(talk.send(get("/")).read().status, 200, "status")
         expect(talk.ended(), "more is said")
 
