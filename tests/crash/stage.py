@@ -68,13 +68,13 @@ class Estate:
 class Front:
     """`clinch serve` on an estate; `entries` are pairs of chain and key, by default all of it."""
 
-    def __init__(self, estate, keeper=False, entries=None, backend="127.0.0.1:9", settings="ready_timeout: 10s", env=None):
+    def __init__(self, estate, keeper=False, entries=None, backend="127.0.0.1:9", settings="ready_timeout: 60s", env=None):
         self.estate, self.keeper, self.backend, self.settings = estate, keeper, backend, settings
         self.conf = os.path.join(new_tempdir(), "clinch.yaml")
         self.ready = self.conf + ".ready"
         self.configure(entries or [(estate.chain_of[leaf.label], leaf.key_file) for leaf in estate.leaves])
         self.process = start([build_path("clinch"), "serve", "-c", self.conf, "--allow-root", "--ready-file", self.ready],
-                             ready=f"path:{self.ready}", seconds=30, env={**NO_PROXY, **(env or {})})
+                             ready=f"path:{self.ready}", seconds=60, env={**NO_PROXY, **(env or {})})
         with open(self.ready, encoding="ascii") as f:
             self.port = int(f.read().strip().rpartition(":")[2])
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """kill -9 of a keeper, and of the keeper that serve started, on a busy store: what was held is stapled at the first handshake."""
+import math
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -11,10 +13,10 @@ from stage import SANITIZED, SOAK, Estate, Front, Life, Remembering, has_ended, 
 
 KILLS = 100 if SOAK else 15
 CERTIFICATES = 60
-LIFE_S = 16 if SANITIZED else 8
+LIFE_S, STARTS = (16 if SANITIZED else 8), 8  # a life is so many starts of a keeper too, however busy the machine is
 BETWEEN = ("write", "sync", "rename")  # steps of halt.c between open and rename, and the one after them
 STEPS = (*BETWEEN, "renamed")
-LOOK_S = 4 if SANITIZED else 2  # serve looks at its store once a second
+LOOK_S = 2  # serve looks at its store once a second
 SPARE_S = 1.5  # a staple that ends so soon may be gone when a client asks
 
 
@@ -77,8 +79,8 @@ class Round:
                 expect(got.until > began, f"{got.name} was sent a staple whose time was over: {got.line}")
                 expect(life and (got.this_update >= life.this_update or not first), f"{got.name} was sent an older one than the store had: {got.line}")
             if not first and got.state == "unstapled" and life and life.served_until > ended + LOOK_S + SPARE_S:
-                wait_for(lambda name=got.name: shake_once(port, self.ca.pki.root.cert_file, [name])[name].state == "stapled", LOOK_S,
-                         f"the newer staple of {got.name}")
+                while shake_once(port, self.ca.pki.root.cert_file, [got.name])[got.name].state != "stapled":
+                    expect(time.time() < life.served_until - SPARE_S, f"the newer staple of {got.name} was not found in its time")
             elif life and life.served_until > ended + SPARE_S and (first or got.state == "stapled"):
                 expect_equal(got.state, "stapled", f"{got.name}, whose response lives {life.until - ended:.1f} s more")
                 if got.this_update == life.this_update:
@@ -132,8 +134,12 @@ def moments(n):
 @case
 def what_was_held_is_stapled_at_the_first_handshake_after_kill_9():
     with Remembering() as ca:
-        ca.life_s = LIFE_S
         world = Round(ca)
+        os.mkdir(world.estate.store)
+        began = time.monotonic()
+        world.estate.keep().start().stop()
+        ca.life_s = max(LIFE_S, math.ceil(STARTS * (time.monotonic() - began)))
+        shutil.rmtree(world.estate.store)
         os.mkdir(world.estate.store)
         for i, how in enumerate(moments(KILLS)):
             (world.of_the_child if (i + i // 12) % 2 else world.of_the_keeper)(how)

@@ -33,7 +33,6 @@ def what_a_keeper_held_is_stapled_after_a_restart_of_all():
     for _ in range(2):
         with shop.keep() as keeper, shop.reader() as reader:
             expect({n: reader.staple(n) for n in held} == held, "the staples of the first handshakes")
-            expect(keeper.took < 5 and reader.took < 5, f"ready after {keeper.took:.1f} and {reader.took:.1f} s")
             for name, der in held.items():
                 shop.expect_fed(name, der)
         shutil.rmtree(shop.out)  # as /run is after a boot
