@@ -41,7 +41,7 @@ FORMATTER = "clang-format-14"
 def form(tree):
     style = "--style=file:" + os.path.join(project().root, ".clang-format")
     done = subprocess.run([FORMATTER, style, "--dry-run", *tree.matching(r"\.[ch]$")], cwd=tree.root, capture_output=True, text=True,
-                          timeout=60)
+                          timeout=300)
     rows = re.findall(r"^([^:\n]+):(\d+):\d+: warning: ", done.stderr, re.M)
     first = {path: int(line) for path, line in reversed(rows)}
     return [(path, line, "not as .clang-format has it: make format") for path, line in first.items()]
@@ -111,7 +111,7 @@ lint("links", links)
 
 def scripts(tree):
     shells = [p for p in tree.paths if re.match(r"#!/(usr/)?bin/(env )?(ba|da)?sh\b", tree.text(p))]
-    done = run(["shellcheck", "--format=gcc", *(os.path.join(tree.root, p) for p in shells)], timeout=60)
+    done = run(["shellcheck", "--format=gcc", *(os.path.join(tree.root, p) for p in shells)], timeout=300)
     rows = re.findall(r"^(.*?):(\d+):\d+: (.*)$", done.out, re.M)
     return [(os.path.relpath(path, tree.root), int(number), sentence) for path, number, sentence in rows]
 

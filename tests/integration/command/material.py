@@ -67,7 +67,7 @@ def expect_clean(result):
         expect(not bad, f"control characters {bad!r} in\n{result}")
 
 
-def on_a_terminal(*args, env=None, seconds=20):
+def on_a_terminal(*args, env=None, seconds=60):
     """What the command writes to a terminal, and its exit status."""
     ours, theirs = pty.openpty()
     surroundings = {**{k: v for k, v in os.environ.items() if k != "NO_COLOR"}, "TERM": "xterm", "LANG": "C.UTF-8",

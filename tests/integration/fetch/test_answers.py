@@ -15,9 +15,9 @@ stranger = pki.delegate(label="stranger", eku=False)
 
 # sentence, behaviour, options, exit status, in the message, method of each request
 ANSWERS = [
-    ("a responder that never answers", hang, ["--timeout", 1], EXIT_TEMPORARY, "http: no complete answer in time", ["GET"]),
+    ("a responder that never answers", hang, ["--timeout", 2], EXIT_TEMPORARY, "http: no complete answer in time", ["GET"]),
     ("a responder that sends a byte a second", drip, ["--timeout", 2], EXIT_TEMPORARY, "http: no complete answer in time", ["GET"]),
-    ("a length that is larger than what comes, then silence", hang_after(head(length=len(good) + 1) + good), ["--timeout", 1],
+    ("a length that is larger than what comes, then silence", hang_after(head(length=len(good) + 1) + good), ["--timeout", 3],
      EXIT_TEMPORARY, f"{len(good)} bytes of it came", ["GET"]),
     ("a length that is larger than what comes, then the end", answer(good, length=len(good) + 100), [], EXIT_TEMPORARY, "http: ",
      ["GET"]),

@@ -74,9 +74,9 @@ def arrived(port, version):
     context.set_min_proto_version(version)
     context.set_max_proto_version(version)
     context.set_ocsp_client_callback(lambda connection, der, data: got.append(der) or True)
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+    with socket.create_connection(("127.0.0.1", port), timeout=40) as plain:
         plain.settimeout(None)
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, (5).to_bytes(8, "little") + bytes(8))
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, (40).to_bytes(8, "little") + bytes(8))
         connection = SSL.Connection(context, plain)
         connection.set_tlsext_host_name(b"localhost")
         connection.request_ocsp()

@@ -28,7 +28,7 @@ class Scene:
         self.renewals = 0
         self.renew()
         entries = "".join(f"    - {entry}\n" for entry in outputs(self))
-        self.keep = Keep(self.chain, settings="ready_timeout: 5s\n  outputs:\n" + entries)
+        self.keep = Keep(self.chain, settings="ready_timeout: 60s\n  outputs:\n" + entries)
 
     def renew(self):
         """Another certificate and key of the same name appear: the key first, as certbot does it."""

@@ -138,7 +138,7 @@ def Java_believes_them_all():
     lines = "".join(f"{house.file('ca.pem')}\t{house.file('leaf.pem')}\t{path}\n" for _, house, _, _, path in responses)
     # Few threads and no tiered compiler: it judges a few dozen responses.
     done = run(["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", source_path("tests", "integration", "signing", "Believe.java")],
-               input=lines, timeout=60, cwd=new_tempdir())
+               input=lines, timeout=150, cwd=new_tempdir())
     expect_equal(done.rc, 0, done.err)
     wanted = [f"{row}: {'good' if status == 'good' else 'revoked KEY_COMPROMISE'}" for row, _, _, status, _ in responses]
     said = [f"{row[0]}: {line}" for row, line in zip(responses, done.out.splitlines())]
