@@ -9,6 +9,7 @@ from datetime import timezone
 
 from cryptography.x509 import ocsp
 
+import faketime
 from harness import Failed, build_path, expect, new_tempdir, run, skip, start, wait_for
 
 NO_PROXY = {name: None for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
@@ -22,6 +23,7 @@ class Clock:
         libraries = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
         if not libraries or os.environ.get("CLINCH_SANITIZE", "none") != "none":
             skip("no libfaketime, or a sanitizer that wants to be the first library")
+        faketime.forget_the_dead()
         self.path = os.path.join(new_tempdir(), "clock")
         self.set(at)
         self.env = {"LD_PRELOAD": libraries[0], "FAKETIME_TIMESTAMP_FILE": self.path, "FAKETIME_NO_CACHE": "1",

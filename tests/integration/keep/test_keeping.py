@@ -4,6 +4,7 @@ import glob
 import os
 import shutil
 
+import faketime
 from authority import Authority
 from harness import build_path, case, expect, expect_equal, expect_in, main, new_tempdir, run, skip, wait_for
 from scene import NO_PROXY, Keep, put, this_update, until
@@ -167,6 +168,7 @@ def a_clock_that_is_set_has_all_planned_anew_and_costs_no_response():
     libraries = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
     if not libraries or os.environ.get("CLINCH_SANITIZE", "none") != "none":
         skip("no libfaketime, or a sanitizer that wants to be the first library")
+    faketime.forget_the_dead()
     with Authority() as ca:
         ca.age_s = 60
         leaf = ca.leaf("clock.example.org", before_days=30)

@@ -7,6 +7,7 @@ import itertools
 import re
 from pathlib import Path
 
+import faketime
 from harness import clinch, expect_equal, main, run, tempdir
 from peertable import add_cell, add_closing_case, is_documented_version
 from pki import Pki
@@ -34,6 +35,7 @@ class Maker:
         """The file of a response; shifted: made at another time, as `faketime -f` has it."""
         signer = signer or self.delegate
         out = self.pki.write(f"made-{next(numbers)}.der", b"")
+        faketime.forget_the_dead()
         asked = [word for leaf in about or [self.leaf] for word in (*hash_option, "-cert", leaf.cert_file)]
         done = run([*(["faketime", "-f", shifted] if shifted else []), "openssl", "ocsp", "-index", self.indexes[index],
                     "-CA", self.issuer.cert_file, "-rsigner", signer.cert_file, "-rkey", signer.key_file, "-issuer",

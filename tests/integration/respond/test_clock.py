@@ -6,6 +6,7 @@ import os
 import time
 
 import ask
+import faketime
 from harness import case, expect, expect_equal, main, new_tempdir, skip, wait_for
 from issuer import DAY_S, Ca, Index, utc, write
 from respond import SANITIZED, Respond, authority, configuration, read
@@ -23,6 +24,7 @@ class Clock:
         libraries = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
         if not libraries or SANITIZED:
             skip("no libfaketime, or a sanitizer that wants to be the first library")
+        faketime.forget_the_dead()
         self.path = os.path.join(new_tempdir(), "clock")
         self.set(at)
         self.env = {"LD_PRELOAD": libraries[0], "FAKETIME_TIMESTAMP_FILE": self.path, "FAKETIME_NO_CACHE": "1",
