@@ -134,7 +134,7 @@ def without_a_keeper_it_is_1_and_for_nagios_3():
 def nagios_has_its_own_statuses():
     with Authority() as ca:
         leaf, keep = one(ca)
-        ca.life_s, ca.age_s = 7200, 3600  # half of it is over: it is asked about again after the next start
+        ca.life_s, ca.age_s = 7200, 4200  # more than half of it is over: it is asked about again after the next start
         keep.start()
         done = status(keep, "--format", "nagios")
         expect_equal(done.rc, 0, "exit status of a good one")
