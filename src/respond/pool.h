@@ -26,7 +26,7 @@ struct pool_job {
 	struct der nonce;    /* .at NULL: none */
 	int64_t deadline_ms; /* CLOCK_MONOTONIC; what is still waiting by then is not signed */
 	/*
-	 * Once for each job that was taken: on a thread of the pool, or on the one in pool_expire() or pool_free(). `answer`
+	 * Once for each job that was taken: on a thread of the pool, or on one in pool_expire() or pool_free(). `answer`
 	 * is its own (gnutls_free) when `code` is 0. CLINCH_E_TIMEOUT: the deadline passed, or the pool ended; else
 	 * authority_sign()'s.
 	 */
@@ -69,7 +69,10 @@ bool pool_submit(struct pool *pool, enum pool_queue queue, struct pool_job *job)
 bool pool_is_full(struct pool *pool, enum pool_queue queue);
 /* There is work in the background. */
 void pool_wake(struct pool *pool);
-/* Ends the jobs whose deadline has passed, should all threads be busy or stuck in a token: from a timer. */
+/*
+ * Ends the jobs that wait and whose deadline has passed, should all threads be busy or stuck in a token: to be called now
+ * and then, from any thread. A job that is being signed ends when its key comes back, and not before.
+ */
 void pool_expire(struct pool *pool);
 void pool_counts(struct pool *pool, struct pool_counts *out);
 /* Takes nothing more, and lets signatures under way end for so long. False: some have not, they may be stuck in a token. */

@@ -15,7 +15,8 @@
 #define IDLE_MS 60000
 #define DRAIN_MS 10000
 #define DRAIN_LOOK_MS 20
-#define SIGNING_END_MS 3000
+#define END_MS 3000 /* for a load under way, and for signatures */
+#define END_LOOK_US 2000
 #define THREADS_MAX 1024
 #define FDS_BESIDE 128 /* descriptors that are no connection's */
 
@@ -45,7 +46,6 @@ static void stop_workers(struct responder *responder)
 		http_worker_join(responder->shared.worker[i]);
 }
 
-/* The loop then runs out by itself, once a load that is under way has ended. */
 static void on_drain(uv_timer_t *timer)
 {
 	struct responder *responder = timer->data;
@@ -59,6 +59,7 @@ static void on_drain(uv_timer_t *timer)
 	responder->metrics = NULL;
 	renew_unwatch(responder);
 	uv_walk(&responder->loop, close_handle, NULL);
+	uv_stop(&responder->loop);
 }
 
 static void begin_drain(struct responder *responder)
@@ -268,11 +269,10 @@ static int start(struct responder *responder, struct clinch_error *err)
 	return code;
 }
 
-/* A PKCS#11 module that hangs can be neither stopped nor let go, and has all that its thread uses. */
-static void end_at_once(struct responder *responder)
+/* A PKCS#11 module or a file system that hangs can be neither stopped nor let go: it has all that its thread uses. */
+static void end_at_once(struct responder *responder, const char *text)
 {
-	respond_say(responder->hooks, RESPOND_NOTICE, RESPOND_WARNING, NULL,
-		    "a key has not signed for seconds: the end does not wait for it");
+	respond_say(responder->hooks, RESPOND_NOTICE, RESPOND_WARNING, NULL, text);
 	respond_say(responder->hooks, RESPOND_STOPPED, RESPOND_INFO, NULL, "");
 	_exit(responder->is_ready ? EXIT_SUCCESS : EXIT_FAILURE);
 }
@@ -282,8 +282,8 @@ static void end_at_once(struct responder *responder)
 static void finish(struct responder *responder)
 {
 	stop_workers(responder);
-	if (responder->pool && !pool_stop(responder->pool, SIGNING_END_MS))
-		end_at_once(responder);
+	if (responder->pool && !pool_stop(responder->pool, END_MS))
+		end_at_once(responder, "a key has not signed for seconds: the end does not wait for it");
 	pool_free(responder->pool);
 	responder->shared.pool = NULL;
 	for (size_t i = 0; i < responder->shared.n_workers; i++)
@@ -298,6 +298,19 @@ static void finish(struct responder *responder)
 	uv_loop_close(&responder->loop);
 }
 
+/* The loop runs out when what was closed is closed, and a load that is under way has ended. */
+static bool run_out(struct responder *responder)
+{
+	uint64_t end = uv_hrtime() + END_MS * UINT64_C(1000000);
+
+	while (uv_run(&responder->loop, UV_RUN_NOWAIT)) {
+		if (uv_hrtime() >= end)
+			return false;
+		usleep(END_LOOK_US);
+	}
+	return true;
+}
+
 static int run(struct responder *responder, struct clinch_error *err)
 {
 	int code = prepare_loop(responder, err);
@@ -308,6 +321,8 @@ static int run(struct responder *responder, struct clinch_error *err)
 	if (code == 0)
 		tell_descriptors(responder->first, responder->hooks);
 	uv_run(&responder->loop, UV_RUN_DEFAULT);
+	if (!run_out(responder))
+		end_at_once(responder, "files or keys have been read for seconds: the end does not wait for them");
 	finish(responder);
 	if (code == 0)
 		respond_say(responder->hooks, RESPOND_STOPPED, RESPOND_INFO, NULL, "");

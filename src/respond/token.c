@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#define PATIENCE_S 5            /* for calls into modules to come back, before their keys are closed */
+#define PATIENCE_MS 5000        /* for calls into modules to come back */
 #define SOONEST_MS 500          /* between two attempts to get a token back */
 #define LATEST_MS 4000          /* likewise, when no other key is disturbed */
 #define LATEST_OF_MANY_MS 64000 /* likewise, when others are */
@@ -31,7 +31,8 @@ struct token_key {
  * wants to write goes first, or a busy key would keep a lost one from coming back.
  */
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
-static struct token_key *keys; /* all there are */
+static struct token_key *keys;           /* all there are */
+static _Atomic int64_t writing_since_ms; /* 0: nobody writes */
 
 static int64_t now_ms(void)
 {
@@ -41,14 +42,35 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static struct timespec time_of(int64_t ms)
+{
+	return (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+}
+
 /* A module may not come back from a call at all: then the key is not opened, rather than that everybody waits. */
 static bool lock_for_writing(void)
 {
-	struct timespec end;
+	struct timespec end = time_of(now_ms() + PATIENCE_MS);
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += PATIENCE_S;
-	return pthread_rwlock_clockwrlock(&lock, CLOCK_MONOTONIC, &end) == 0;
+	if (pthread_rwlock_clockwrlock(&lock, CLOCK_MONOTONIC, &end) != 0)
+		return false;
+	atomic_store(&writing_since_ms, now_ms());
+	return true;
+}
+
+/* Behind one that has been writing for too long nobody waits again. */
+static bool lock_for_reading(void)
+{
+	int64_t since = atomic_load(&writing_since_ms);
+	struct timespec end = time_of((since ? since : now_ms()) + PATIENCE_MS);
+
+	return pthread_rwlock_clockrdlock(&lock, CLOCK_MONOTONIC, &end) == 0;
+}
+
+static void unlock_writing(void)
+{
+	atomic_store(&writing_since_ms, 0);
+	pthread_rwlock_unlock(&lock);
 }
 
 /* ---- opening and closing, under the lock for writing ---- */
@@ -116,7 +138,8 @@ static int sign_under_lock(const struct token_key *key, const struct wish *wish)
 
 static int sign_as_it_is(const struct token_key *key, const struct wish *wish)
 {
-	pthread_rwlock_rdlock(&lock);
+	if (!lock_for_reading())
+		return GNUTLS_E_TIMEDOUT;
 	int rc = sign_under_lock(key, wish);
 	pthread_rwlock_unlock(&lock);
 	return rc;
@@ -127,6 +150,11 @@ static int open_and_sign(struct token_key *key, const struct wish *wish)
 	return open_key(key, NULL) < 0 ? GNUTLS_E_PKCS11_TOKEN_ERROR : sign_under_lock(key, wish);
 }
 
+static void try_more_rarely(struct token_key *key, int64_t latest)
+{
+	key->interval_ms = key->interval_ms * 2 < latest ? key->interval_ms * 2 : latest;
+}
+
 /* A new session may do; or else all of the modules. What does not help is done more rarely, and so is what takes long. */
 static int get_back(struct token_key *key, const struct wish *wish)
 {
@@ -134,10 +162,10 @@ static int get_back(struct token_key *key, const struct wish *wish)
 	int64_t latest = disturbs_others(key) ? LATEST_OF_MANY_MS : LATEST_MS;
 	int rc = open_and_sign(key, wish);
 
-	key->interval_ms = rc < 0 ? key->interval_ms * 2 : SOONEST_MS;
-	if (key->interval_ms > latest)
-		key->interval_ms = latest;
-	if (rc < 0) {
+	if (rc >= 0) {
+		key->interval_ms = SOONEST_MS;
+	} else {
+		try_more_rarely(key, latest);
 		close_key(key);
 		restart_modules();
 		rc = open_and_sign(key, wish);
@@ -154,11 +182,12 @@ static int sign_with_attempt(struct token_key *key, const struct wish *wish, int
 	if (now_ms() < next || !atomic_compare_exchange_strong(&key->next_attempt_ms, &next, INT64_MAX))
 		return rc;
 	if (!lock_for_writing()) {
-		atomic_store(&key->next_attempt_ms, now_ms() + SOONEST_MS);
+		try_more_rarely(key, LATEST_OF_MANY_MS); /* who waits to write keeps others from reading */
+		atomic_store(&key->next_attempt_ms, now_ms() + key->interval_ms);
 		return rc;
 	}
 	rc = get_back(key, wish);
-	pthread_rwlock_unlock(&lock);
+	unlock_writing();
 	return rc;
 }
 
@@ -166,7 +195,7 @@ static int sign(struct token_key *key, const struct wish *wish)
 {
 	int rc = sign_as_it_is(key, wish);
 
-	return rc < 0 && rc != GNUTLS_E_MEMORY_ERROR ? sign_with_attempt(key, wish, rc) : rc;
+	return rc < 0 && rc != GNUTLS_E_MEMORY_ERROR && rc != GNUTLS_E_TIMEDOUT ? sign_with_attempt(key, wish, rc) : rc;
 }
 
 static int sign_data(gnutls_privkey_t wrapper, gnutls_sign_algorithm_t algorithm, void *user, unsigned flags,
@@ -210,7 +239,7 @@ static void forget(gnutls_privkey_t wrapper, void *user)
 	if (key->next)
 		key->next->link = key->link;
 	close_key(key);
-	pthread_rwlock_unlock(&lock);
+	unlock_writing();
 	free(key);
 }
 
@@ -237,7 +266,7 @@ static int open_and_add(struct token_key *key, struct clinch_error *err)
 	}
 	if (code == 0)
 		add(key);
-	pthread_rwlock_unlock(&lock);
+	unlock_writing();
 	return code;
 }
 

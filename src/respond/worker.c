@@ -108,7 +108,8 @@ static int64_t allowance(const struct http_worker *worker, const struct exchange
 	return worker->open > shared->connections / 8 * 7 && ms > PRESSED_MS ? PRESSED_MS : ms;
 }
 
-/* What waits for a signature is woken by it, in time. */
+/* What waits for a signature was woken by pool_expire() in time, unless it is being made: nobody can end that, and a module
+ * for tokens that hangs keeps the connection, cut as it is, until it comes back. */
 static void sweep(struct http_worker *worker, int64_t now)
 {
 	for (struct exchange *exchange = worker->exchanges; exchange; exchange = exchange->next) {
@@ -193,6 +194,7 @@ static void *run(void *user)
 		http_follow_state(worker);
 		if (!worker->is_quiet && atomic_load(&shared->draining))
 			stop_listening(worker);
+		pool_expire(shared->pool);
 		sweep(worker, now);
 	}
 	return NULL;

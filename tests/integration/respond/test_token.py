@@ -1,49 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A key in a token (SoftHSM), which is taken out: what is prepared goes on, nonces are told tryLater, and it recovers by itself."""
-import glob
 import os
 
 import ask
-from cryptography.hazmat.primitives import serialization
-from harness import Failed, case, expect_equal, main, new_tempdir, run, skip, wait_for
-from issuer import Ca, Index, write
+from harness import Failed, case, expect_equal, main, new_tempdir, wait_for
+from issuer import Ca, Index
 from respond import Respond, authority, configuration
+from tokens import Token
 
-PIN, GOOD, OTHER = "1234", 0x1001, 0x1002
-
-
-class Token:
-    """An initialised token with a delegate's key in it."""
-
-    def __init__(self):
-        if not glob.glob("/usr/lib/*/softhsm/libsofthsm2.so"):
-            skip("no SoftHSM")
-        self.dir = new_tempdir()
-        self.tokens = os.path.join(self.dir, "tokens")
-        os.mkdir(self.tokens)
-        conf = write(os.path.join(self.dir, "softhsm2.conf"),
-                     f"directories.tokendir = {self.tokens}\nobjectstore.backend = file\nlog.level = ERROR\n".encode())
-        self.env = {"SOFTHSM2_CONF": conf}
-        self.pin_file = write(os.path.join(self.dir, "pin"), PIN.encode())
-        self._run("--init-token", "--free", "--label", "clinch", "--so-pin", "12345678", "--pin", PIN)
-
-    def _run(self, *args):
-        done = run(["softhsm2-util", *args], env=self.env)
-        expect_equal(done.rc, 0, f"exit status\n{done}")
-
-    def put(self, pair):
-        """The key moves into the token; what is left of it is a URL."""
-        pem = pair.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        file = write(os.path.join(self.dir, "import.key"), pem)
-        self._run("--import", file, "--token", "clinch", "--pin", PIN, "--label", pair.label, "--id", "01")
-        os.unlink(file)
-        pair.key_file = f"pkcs11:token=clinch;object={pair.label};type=private?pin-source=file:{self.pin_file}"
-
-    def take_out(self):
-        os.rename(self.tokens, self.tokens + ".out")
-
-    def put_back(self):
-        os.rename(self.tokens + ".out", self.tokens)
+GOOD, OTHER = 0x1001, 0x1002
 
 
 @case
