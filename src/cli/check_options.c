@@ -70,7 +70,7 @@ const struct cli_option check_options[] = {
 /* ---- values ---- */
 
 /* Seconds with at most three decimals. */
-static bool take_timeout(struct check_settings *set, const struct cli *cli)
+static int take_timeout(struct check_settings *set, const struct cli *cli)
 {
 	const char *text = cli->value;
 	size_t whole = strspn(text, "0123456789"), part = 0;
@@ -82,12 +82,10 @@ static bool take_timeout(struct check_settings *set, const struct cli *cli)
 		ms = ms * 10 + (text[i] - '0') * 1000LL;
 	for (size_t i = 0; i < part && scale; i++, scale /= 10)
 		ms += (text[whole + 1 + i] - '0') * scale;
-	if (!(whole + part) || text[whole + part + (text[whole] == '.')] || ms < 1 || ms > TIMEOUT_MAX_S * 1000LL) {
-		cli_usage(cli->command, "--timeout wants seconds from 0.001 to %d, not \"%s\"", TIMEOUT_MAX_S, text);
-		return false;
-	}
+	if (!(whole + part) || text[whole + part + (text[whole] == '.')] || ms < 1 || ms > TIMEOUT_MAX_S * 1000LL)
+		return cli_usage(cli->command, "--timeout wants seconds from 0.001 to %d, not \"%s\"", TIMEOUT_MAX_S, text);
 	set->probe.timeout_ms = ms;
-	return true;
+	return -1;
 }
 
 static int64_t seconds_of(char unit)
@@ -107,7 +105,7 @@ static int64_t seconds_of(char unit)
 }
 
 /* A number with a unit, as in the configuration file: a bare number would be read as whatever one hoped. */
-static bool take_duration(int64_t *out, const struct cli *cli, const char *option)
+static int take_duration(int64_t *out, const struct cli *cli)
 {
 	const char *text = cli->value;
 	size_t digits = strspn(text, "0123456789");
@@ -115,96 +113,68 @@ static bool take_duration(int64_t *out, const struct cli *cli, const char *optio
 
 	for (size_t i = 0; i < digits && number <= LIMIT_MAX_S; i++)
 		number = number * 10 + (text[i] - '0');
-	if (!digits || !unit || text[digits + 1] || number > LIMIT_MAX_S / unit || !number) {
-		cli_usage(cli->command, "--%s wants a duration with its unit, such as 90m, 12h or 2d, not \"%s\"", option,
-			  text);
-		return false;
-	}
+	if (!digits || !unit || text[digits + 1] || number > LIMIT_MAX_S / unit || !number)
+		return cli_usage(cli->command, "--%s wants a duration with its unit, such as 90m, 12h or 2d, not \"%s\"",
+				 cli->option->name, text);
 	*out = number * unit;
-	return true;
+	return -1;
 }
 
-static bool take_address(struct target *out, bool *has, const struct cli *cli, const char *option)
+static int take_address(struct target *out, bool *has, const struct cli *cli)
 {
 	struct clinch_error err;
 
 	*has = !target_parse(out, cli->value, 0, &err);
-	if (!*has)
-		cli_usage(cli->command, "--%s: %s", option, err.text);
-	return *has;
+	return *has ? -1 : cli_usage(cli->command, "--%s: %s", cli->option->name, err.text);
 }
 
-static bool take_servername(struct check_settings *set, const struct cli *cli)
+static int take_servername(struct check_settings *set, const struct cli *cli)
 {
 	struct clinch_error err;
 	struct target target;
 
-	if (target_parse(&target, cli->value, UINT16_MAX, &err)) {
-		cli_usage(cli->command, "--servername: %s", err.text);
-		return false;
-	}
-	if (target.port != UINT16_MAX) {
-		cli_usage(cli->command, "--servername wants a name without a port, not \"%s\"", cli->value);
-		return false;
-	}
+	if (target_parse(&target, cli->value, UINT16_MAX, &err))
+		return cli_usage(cli->command, "--servername: %s", err.text);
+	if (target.port != UINT16_MAX)
+		return cli_usage(cli->command, "--servername wants a name without a port, not \"%s\"", cli->value);
 	target_name(set->servername, &target);
-	return set->has_servername = true;
-}
-
-static bool take_max_age(struct check_settings *set, const struct cli *cli)
-{
-	int64_t seconds;
-
-	if (!cli_number(cli, "max-age", 1, UINT32_MAX, &seconds))
-		return false;
-	set->probe.policy.max_age_s = (uint32_t)seconds;
-	return true;
+	set->has_servername = true;
+	return -1;
 }
 
 /* Zero is "now" to a policy, and must not be what a slip of the hand comes to. */
-static bool take_at(struct check_settings *set, const struct cli *cli)
+static int take_at(struct check_settings *set, const struct cli *cli)
 {
 	int64_t at;
+	int status = cli_time(cli, &at);
 
-	if (!cli_time(cli, "at", &at))
-		return false;
-	if (!at) {
-		cli_usage(cli->command, "--at wants another instant than \"%s\": none is judged as of the epoch",
-			  cli->value);
-		return false;
-	}
+	if (status >= 0)
+		return status;
+	if (!at)
+		return cli_usage(cli->command, "--at wants another instant than \"%s\": none is judged as of the epoch",
+				 cli->value);
 	set->probe.policy.at = at;
-	return true;
+	return -1;
 }
 
-static bool take_choice(int *out, const struct cli *cli, int id)
-{
-	for (const struct cli_option *row = check_options; row->id; row++)
-		if (row->id == id)
-			*out = cli_choice(cli, row->name, row->values);
-	return *out >= 0;
-}
-
-static bool take_word(struct check_settings *set, const struct cli *cli, int id)
+static int take_word(struct check_settings *set, const struct cli *cli, int id)
 {
 	static const enum clinch_require whose[] = { CLINCH_REQUIRE_NONE, CLINCH_REQUIRE_MUST_STAPLE, CLINCH_REQUIRE_LEAF,
 						     CLINCH_REQUIRE_CHAIN };
 	static const enum starttls_protocol protocols[] = { STARTTLS_SMTP, STARTTLS_IMAP, STARTTLS_POP3, STARTTLS_LDAP,
 							    STARTTLS_POSTGRES };
 	static const int versions[] = { 12, 13 };
-	int chosen = -1;
+	int chosen, status = cli_choice(cli, &chosen);
 
-	if (!take_choice(&chosen, cli, id))
-		return false;
+	if (status >= 0)
+		return status;
 	if (id == REQUIRE)
 		set->probe.policy.require = whose[chosen];
 	else if (id == STARTTLS)
 		set->probe.starttls = protocols[chosen];
-	else if (id == TLS)
-		set->probe.tls = versions[chosen];
 	else
-		set->format = (enum check_format)chosen;
-	return true;
+		set->probe.tls = versions[chosen];
+	return -1;
 }
 
 /* ---- targets ---- */
@@ -266,15 +236,10 @@ static int take_targets(struct check_settings *set, const struct cli *cli)
 		if (*line && !add_target(set, line))
 			return no_memory(cli->command);
 	}
-	return EXIT_ACCEPTED;
+	return -1;
 }
 
 /* ---- options ---- */
-
-static int status_of(bool taken)
-{
-	return taken ? EXIT_ACCEPTED : EXIT_USAGE;
-}
 
 static int take_flag(struct check_settings *set, int id)
 {
@@ -303,44 +268,49 @@ static int take_flag(struct check_settings *set, int id)
 	default:
 		set->verbose = true;
 	}
-	return EXIT_ACCEPTED;
+	return -1;
 }
 
-static int take_option(struct check_settings *set, const struct cli *cli, int id)
+static int take(const struct cli *cli, int id, void *user)
 {
+	struct check_settings *set = user;
+
 	switch (id) {
+	case CLI_OPERAND:
+		return add_target(set, cli->argv[cli->at - 1]) ? -1 : no_memory(cli->command);
 	case CA:
 		set->probe.ca_file = cli->value;
-		return EXIT_ACCEPTED;
+		return -1;
 	case CLIENT_CERT:
 		set->probe.cert_file = cli->value;
-		return EXIT_ACCEPTED;
+		return -1;
 	case CLIENT_KEY:
 		set->probe.key_file = cli->value;
-		return EXIT_ACCEPTED;
+		return -1;
 	case REQUIRE:
 	case STARTTLS:
 	case TLS:
+		return take_word(set, cli, id);
 	case FORMAT:
-		return status_of(take_word(set, cli, id));
+		return cli_choice(cli, &set->format);
 	case SERVERNAME:
-		return status_of(take_servername(set, cli));
+		return take_servername(set, cli);
 	case CONNECT:
-		return status_of(take_address(&set->connect, &set->has_connect, cli, "connect"));
+		return take_address(&set->connect, &set->has_connect, cli);
 	case PROXY:
-		return status_of(take_address(&set->proxy, &set->has_proxy, cli, "proxy"));
+		return take_address(&set->proxy, &set->has_proxy, cli);
 	case TARGETS:
 		return take_targets(set, cli);
 	case TIMEOUT:
-		return status_of(take_timeout(set, cli));
+		return take_timeout(set, cli);
 	case AT:
-		return status_of(take_at(set, cli));
+		return take_at(set, cli);
 	case MAX_AGE:
-		return status_of(take_max_age(set, cli));
+		return cli_number(cli, 1, UINT32_MAX, &set->probe.policy.max_age_s);
 	case WARN_BELOW:
-		return status_of(take_duration(&set->limits.warn_below_s, cli, "warn-below"));
+		return take_duration(&set->limits.warn_below_s, cli);
 	case CRITICAL_BELOW:
-		return status_of(take_duration(&set->limits.critical_below_s, cli, "critical-below"));
+		return take_duration(&set->limits.critical_below_s, cli);
 	default:
 		return take_flag(set, id);
 	}
@@ -382,24 +352,10 @@ static int parse_targets(struct check_settings *set, const struct cli_command *s
 static int parse(struct check_settings *set, int argc, char **argv, const struct cli_command *self)
 {
 	const char *wrong;
-	struct cli cli;
-	int id, status;
+	int status = cli_parse(self, argc, argv, take, set);
 
-	cli_init(&cli, self, argc, argv);
-	while ((id = cli_next(&cli)) != CLI_END) {
-		if (id == CLI_HELP)
-			return EXIT_ACCEPTED;
-		if (id == CLI_BAD)
-			return EXIT_USAGE;
-		if (id == CLI_OPERAND) {
-			if (!add_target(set, argv[cli.at - 1]))
-				return no_memory(self);
-			continue;
-		}
-		status = take_option(set, &cli, id);
-		if (status)
-			return status;
-	}
+	if (status >= 0)
+		return status;
 	wrong = contradiction(set);
 	return wrong ? cli_usage(self, "%s", wrong) : parse_targets(set, self);
 }

@@ -19,7 +19,7 @@ struct check_settings {
 	struct target connect, proxy;
 	char servername[TARGET_HOST_MAX + 1];
 	bool has_connect, has_proxy, has_servername, ask_responder, quiet, verbose;
-	enum check_format format;
+	int format; /* enum check_format */
 	struct nagios_limits limits;
 	struct buf targets_file; /* what --targets named */
 	struct check_target *targets;

@@ -31,21 +31,23 @@ struct cli_command {
 	const char *examples;                       /* for --help: lines, ended by a newline; NULL: none */
 };
 
-enum { CLI_END = 0, CLI_OPERAND = -1, CLI_BAD = -2, CLI_HELP = -3 };
-
 struct cli {
 	const struct cli_command *command;
 	int argc, at;
 	char **argv;
-	const char *value; /* of the last option or operand */
-	const char *rest;  /* inside "-abc" */
+	const struct cli_option *option; /* the last one */
+	const char *value;               /* of the last option or operand; argv's */
+	const char *rest;                /* inside "-abc" */
 	bool only_operands;
 };
 
-void cli_init(struct cli *cli, const struct cli_command *command, int argc, char **argv);
-/* An option's id, with cli->value; CLI_OPERAND; CLI_END; CLI_BAD (said on stderr: return EXIT_USAGE); CLI_HELP (shown on
- * stdout: return EXIT_ACCEPTED). */
-int cli_next(struct cli *cli);
+enum { CLI_OPERAND = -1 };
+
+/* Takes cli->value, of the option with this id, or an operand. -1: go on; else the exit status, which was said. */
+typedef int cli_take(const struct cli *cli, int id, void *settings);
+
+/* All of argv, one after the other. -1: go on; else the exit status: --help was shown, or it was said what is wrong. */
+int cli_parse(const struct cli_command *command, int argc, char **argv, cli_take *take, void *settings);
 
 /* --help on stdout, from the same table. */
 void cli_help(const struct cli_command *command);
@@ -63,10 +65,14 @@ int cli_exec_keep(int argc, char **argv, const struct cli_command *self);
 int cli_usage(const struct cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_say(const struct cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Values of options, strictly: all of the text, within bounds; false is said on stderr with the option's name. */
-bool cli_number(const struct cli *cli, const char *option, int64_t min, int64_t max, int64_t *out);
-bool cli_time(const struct cli *cli, const char *option, int64_t *out); /* RFC 3339 */
-/* The index of cli->value among the words of a row's `values`; -1 is said. */
-int cli_choice(const struct cli *cli, const char *option, const char *words);
+/* Values, strictly: all of the text, within bounds. -1: go on; else EXIT_USAGE: it was said, with the option's name. */
+int cli_number(const struct cli *cli, uint32_t min, uint32_t max, uint32_t *out);
+int cli_seconds(const struct cli *cli, uint32_t max, uint32_t *out_ms); /* 1 and above */
+int cli_time(const struct cli *cli, int64_t *out);                      /* RFC 3339 */
+int cli_choice(const struct cli *cli, int *out); /* the index among the words of the option's `values` */
+/* An operand of which there is one: "one response at a time: a.der and then b.der". */
+int cli_only(const struct cli *cli, const char *what, const char **out);
+/* Of these files, each may be NULL, one at most is "-". */
+int cli_one_stdin(const struct cli_command *command, const char *a, const char *b, const char *c);
 
 #endif

@@ -251,22 +251,19 @@ static const struct {
 	void (*print)(void);
 } printers[] = { { "bash", print_bash }, { "zsh", print_zsh }, { "fish", print_fish } };
 
+static int take_shell(const struct cli *cli, int id, void *shell)
+{
+	(void)id;
+	return cli_only(cli, "shell", shell);
+}
+
 static int run(int argc, char **argv, const struct cli_command *self)
 {
 	const char *shell = NULL;
-	struct cli cli;
-	int id;
+	int status = cli_parse(self, argc, argv, take_shell, &shell);
 
-	cli_init(&cli, self, argc, argv);
-	while ((id = cli_next(&cli)) != CLI_END) {
-		if (id == CLI_HELP)
-			return EXIT_ACCEPTED;
-		if (id == CLI_BAD)
-			return EXIT_USAGE;
-		if (shell)
-			return cli_usage(self, "one shell at a time: %s and then %s", shell, cli.value);
-		shell = cli.value;
-	}
+	if (status >= 0)
+		return status;
 	if (!shell)
 		return cli_usage(self, "for which shell? bash, zsh or fish");
 	for (unsigned i = 0; i < sizeof(printers) / sizeof(*printers); i++) {

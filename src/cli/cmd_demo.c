@@ -6,20 +6,19 @@
 
 static const struct cli_option options[] = { { 0 } };
 
+static int take(const struct cli *cli, int id, void *user)
+{
+	(void)id, (void)user;
+	return cli_usage(cli->command, "it takes no operand: %s", cli->value);
+}
+
 static int demo_command(int argc, char **argv, const struct cli_command *self)
 {
 	struct clinch_error err = { .code = 0 };
-	struct cli cli;
-	int found;
+	int status = cli_parse(self, argc, argv, take, NULL);
 
-	cli_init(&cli, self, argc, argv);
-	found = cli_next(&cli);
-	if (found == CLI_HELP)
-		return EXIT_ACCEPTED;
-	if (found == CLI_OPERAND)
-		return cli_usage(self, "it takes no operand: %s", cli.value);
-	if (found != CLI_END)
-		return EXIT_USAGE;
+	if (status >= 0)
+		return status;
 	/* Loopback is asked without a proxy, whatever the environment says. */
 	if (setenv("no_proxy", "127.0.0.1", 1) < 0)
 		return EXIT_NOT_FOUND_OUT;

@@ -45,43 +45,33 @@ struct put {
 	enum store_answer answer;
 };
 
-static void take_option(struct settings *set, const struct cli *cli, int id)
+static int take(const struct cli *cli, int id, void *user)
 {
+	struct settings *set = user;
 	const char **const where[] = { [CERT] = &set->cert,
 				       [ISSUER] = &set->issuer,
 				       [STORE] = &set->store,
 				       [SOCKET] = &set->socket,
 				       [CONF] = &set->conf };
 
+	if (id == CLI_OPERAND)
+		return cli_only(cli, "response", &set->response);
 	*where[id] = cli->value;
+	return -1;
 }
 
 /* -1: go on; else the exit status. */
 static int parse(struct settings *set, int argc, char **argv, const struct cli_command *self)
 {
-	struct cli cli;
-	int id;
+	int status = cli_parse(self, argc, argv, take, set);
 
-	cli_init(&cli, self, argc, argv);
-	while ((id = cli_next(&cli)) != CLI_END) {
-		if (id == CLI_HELP)
-			return EXIT_ACCEPTED;
-		if (id == CLI_BAD)
-			return EXIT_USAGE;
-		if (id == CLI_OPERAND && set->response)
-			return cli_usage(self, "one response at a time: %s and then %s", set->response, cli.value);
-		if (id == CLI_OPERAND)
-			set->response = cli.value;
-		else
-			take_option(set, &cli, id);
-	}
+	if (status >= 0)
+		return status;
 	if (!set->cert)
 		return cli_usage(self, "which certificate? --cert CHAIN.pem");
 	if (!set->response)
 		return cli_usage(self, "which response? a file, or - for standard input");
-	if (!strcmp(set->cert, "-") + (set->issuer && !strcmp(set->issuer, "-")) + !strcmp(set->response, "-") > 1)
-		return cli_usage(self, "standard input can be read once: more than one file is \"-\"");
-	return -1;
+	return cli_one_stdin(self, set->cert, set->issuer, set->response);
 }
 
 static int fail(const struct put *put, const struct clinch_error *err)

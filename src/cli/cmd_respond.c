@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* `clinch respond`: the responder is src/respond; here are its command line, its log, and what systemd is told. */
-#include "base/buf.h"
 #include "cli/commands.h"
 #include "cli/daemon.h"
 #include "cli/respond_settings.h"
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 struct responding {
@@ -39,26 +37,17 @@ static void on_event(const struct respond_event *event, void *user)
 
 static void on_ready(const char *const *bound, size_t n, void *user)
 {
-	struct responding *responding = user;
-	auto_buf text = { .max = 64 * 1024 };
-	bool good = true;
+	const struct responding *responding = user;
 
-	if (!responding->set.ready_file)
-		return;
-	for (size_t i = 0; i < n; i++)
-		good = good && buf_printf(&text, "%s\n", bound[i]);
-	if (good && buf_add(&text, "", 1))
-		daemon_ready_file(responding->set.self, responding->set.ready_file, (const char *)text.data);
+	daemon_ready_addresses(responding->set.self, responding->set.daemon.ready_file, bound, n);
 }
 
 /* The main thread turns: that is what the watchdog wants to know. */
 static void on_alive(void *user)
 {
 	struct responding *responding = user;
-	uint64_t every = responding->watchdog_ms / 1000;
 
-	if (responding->watchdog_ms && responding->seconds % (every ? every : 1) == 0)
-		daemon_notify("WATCHDOG=1");
+	daemon_alive(responding->watchdog_ms, responding->seconds);
 	responding->seconds++;
 }
 
@@ -67,10 +56,10 @@ static void on_alive(void *user)
 static void apply_log(struct responding *responding, const struct respond_loaded *loaded)
 {
 	const struct respond_settings *set = &responding->set;
-	int level = set->verbose ? RESPOND_DEBUG : set->file ? (int)loaded->file.log.level : RESPOND_INFO;
+	int level = set->daemon.verbose ? RESPOND_DEBUG : set->daemon.file ? (int)loaded->file.log.level : RESPOND_INFO;
 
 	atomic_store(&responding->log.level, level);
-	atomic_store(&responding->log.json, set->json || (set->file && loaded->file.log.json));
+	atomic_store(&responding->log.json, set->daemon.json || (set->daemon.file && loaded->file.log.json));
 }
 
 static const struct respond_conf *on_reload(void *user)
@@ -118,11 +107,6 @@ static int exit_for(const struct responding *responding, const struct clinch_err
 	return is_wrong(err->code) ? EXIT_USAGE : EXIT_NOT_FOUND_OUT;
 }
 
-static bool reads_again(const struct responding *responding)
-{
-	return responding->set.file && strcmp(responding->set.file, "-") != 0;
-}
-
 /* What root could read, and this user cannot, would fail at the first SIGHUP: it is said now. */
 static int read_as_user(struct responding *responding)
 {
@@ -139,17 +123,17 @@ static int on_become(void *user)
 {
 	struct responding *responding = user;
 	const struct respond_settings *set = &responding->set;
-	const char *name = set->user ? set->user : set->file ? responding->first->file.user : NULL;
 	uid_t before = geteuid();
-	int status = daemon_become(set->self, name, set->allow_root);
+	int status = daemon_become(set->self, &set->daemon, responding->first->file.user);
 
-	return status != EXIT_ACCEPTED || geteuid() == before || !reads_again(responding) ? status
-											  : read_as_user(responding);
+	return status != EXIT_ACCEPTED || geteuid() == before || !daemon_reads_again(&responding->set.daemon)
+		       ? status
+		       : read_as_user(responding);
 }
 
 static struct respond_hooks hooks_of(struct responding *responding)
 {
-	return (struct respond_hooks){ .reload = reads_again(responding) ? on_reload : NULL,
+	return (struct respond_hooks){ .reload = daemon_reads_again(&responding->set.daemon) ? on_reload : NULL,
 				       .release = on_release,
 				       .listener = on_event,
 				       .become = on_become,
@@ -178,7 +162,7 @@ static int check(struct responding *responding)
 		return status;
 	if (respond_check(&responding->first->conf, &hooks, &err) < 0)
 		return exit_for(responding, &err);
-	printf("%s: good\n", responding->set.file ? responding->set.file : "the options");
+	printf("%s: good\n", responding->set.daemon.file ? responding->set.daemon.file : "the options");
 	return EXIT_ACCEPTED;
 }
 
@@ -193,7 +177,7 @@ static int respond_command(int argc, char **argv, const struct cli_command *self
 	if (status < 0) {
 		log_sink_init(&responding.log);
 		apply_log(&responding, responding.first);
-		status = responding.set.check_config ? check(&responding) : respond(&responding);
+		status = responding.set.daemon.check_config ? check(&responding) : respond(&responding);
 	}
 	respond_loaded_free(responding.first);
 	for (int i = 0; i < 2; i++)

@@ -35,11 +35,11 @@ struct serving {
 static void apply_log(struct serving *serving, const struct serve_loaded *loaded)
 {
 	const struct serve_settings *set = &serving->set;
-	int level = set->verbose ? SERVE_DEBUG : set->file ? (int)loaded->file.log.level : SERVE_INFO;
+	int level = set->daemon.verbose ? SERVE_DEBUG : set->daemon.file ? (int)loaded->file.log.level : SERVE_INFO;
 
 	atomic_store(&serving->log.level, level);
 	atomic_store(&serving->wants_debug, level >= SERVE_DEBUG);
-	atomic_store(&serving->log.json, set->json || (set->file && loaded->file.log.json));
+	atomic_store(&serving->log.json, set->daemon.json || (set->daemon.file && loaded->file.log.json));
 }
 
 /* The one before has been released by now. */
@@ -79,16 +79,9 @@ static void say(struct serving *serving, enum serve_event_kind kind, enum serve_
 
 static void on_ready(const char *const *bound, size_t n, void *user)
 {
-	struct serving *serving = user;
-	auto_buf text = { .max = 64 * 1024 };
-	bool good = true;
+	const struct serving *serving = user;
 
-	if (!serving->set.ready_file)
-		return;
-	for (size_t i = 0; i < n; i++)
-		good = good && buf_printf(&text, "%s\n", bound[i]);
-	if (good && buf_add(&text, "", 1))
-		daemon_ready_file(serving->set.self, serving->set.ready_file, (const char *)text.data);
+	daemon_ready_addresses(serving->set.self, serving->set.daemon.ready_file, bound, n);
 }
 
 /* ---- metrics ---- */
@@ -111,7 +104,7 @@ static int on_begin(struct uv_loop_s *loop, void *user, struct clinch_error *err
 {
 	struct serving *serving = user;
 	const struct metrics_pages pages = { .metrics = put_metrics, .is_ready = is_ready, .user = serving };
-	const char *what = serving->set.file ? "serve.metrics_listen" : "--metrics";
+	const char *what = serving->set.daemon.file ? "serve.metrics_listen" : "--metrics";
 	char text[128];
 
 	if (serving->watchdog_ms && serving->watchdog_ms < 1000)
@@ -148,11 +141,9 @@ static void write_metrics(struct serving *serving, const struct serve_counters *
 static void on_alive(const struct serve_counters *counters, void *user)
 {
 	struct serving *serving = user;
-	uint64_t every = serving->watchdog_ms / 1000;
 
 	serving->counters = *counters;
-	if (serving->watchdog_ms && serving->seconds % (every ? every : 1) == 0)
-		daemon_notify("WATCHDOG=1");
+	daemon_alive(serving->watchdog_ms, serving->seconds);
 	if (serving->set.metrics_file && serving->seconds % METRICS_EVERY_S == 0)
 		write_metrics(serving, counters);
 	serving->seconds++;
@@ -202,11 +193,6 @@ static int exit_for(const struct serving *serving, const struct clinch_error *er
 	return err->code == CLINCH_E_ARGUMENT || err->code == CLINCH_E_FORMAT ? EXIT_USAGE : EXIT_NOT_FOUND_OUT;
 }
 
-static bool reads_again(const struct serving *serving)
-{
-	return serving->set.file && strcmp(serving->set.file, "-") != 0;
-}
-
 /* What root could read, and this user cannot, would fail at the first SIGHUP: it is said now. */
 static int read_as_user(struct serving *serving)
 {
@@ -223,11 +209,12 @@ static int on_become(void *user)
 {
 	struct serving *serving = user;
 	const struct serve_settings *set = &serving->set;
-	const char *name = set->user ? set->user : set->file ? serving->first->file.user : NULL;
 	uid_t before = geteuid();
-	int status = daemon_become(set->self, name, set->allow_root);
+	int status = daemon_become(set->self, &set->daemon, serving->first->file.user);
 
-	return status != EXIT_ACCEPTED || geteuid() == before || !reads_again(serving) ? status : read_as_user(serving);
+	return status != EXIT_ACCEPTED || geteuid() == before || !daemon_reads_again(&serving->set.daemon)
+		       ? status
+		       : read_as_user(serving);
 }
 
 /* The child must not speak for us to systemd. Ended by NULL; NULL without memory. */
@@ -253,7 +240,7 @@ static char **child_environment(void)
 static int serve(struct serving *serving)
 {
 	const struct serve_hooks hooks = {
-		.reload = reads_again(serving) ? on_reload : NULL,
+		.reload = daemon_reads_again(&serving->set.daemon) ? on_reload : NULL,
 		.release = on_release,
 		.listener = on_event,
 		.wants_debug = &serving->wants_debug,
@@ -283,7 +270,7 @@ static int check(struct serving *serving)
 
 	if (serve_check(&serving->first->conf, &err) < 0)
 		return exit_for(serving, &err);
-	printf("%s: good\n", serving->set.file ? serving->set.file : "the options");
+	printf("%s: good\n", serving->set.daemon.file ? serving->set.daemon.file : "the options");
 	return EXIT_ACCEPTED;
 }
 
@@ -298,7 +285,7 @@ static int serve_command(int argc, char **argv, const struct cli_command *self)
 	if (status < 0) {
 		log_sink_init(&serving.log);
 		apply_log(&serving, serving.first);
-		status = serving.set.check_config ? check(&serving) : serve(&serving);
+		status = serving.set.daemon.check_config ? check(&serving) : serve(&serving);
 	}
 	serve_loaded_free(serving.first);
 	for (int i = 0; i < 2; i++)

@@ -16,30 +16,28 @@ static const struct cli_option options[] = {
 
 struct settings {
 	const char *file;
-	bool json;
+	int json; /* --format: 0 is text */
 };
+
+static int take(const struct cli *cli, int id, void *user)
+{
+	struct settings *set = user;
+
+	if (id == CLI_OPERAND)
+		return cli_only(cli, "file", &set->file);
+	if (id == FORMAT)
+		return cli_choice(cli, &set->json);
+	set->json = 1;
+	return -1;
+}
 
 /* -1: go on; else the exit status. */
 static int parse(struct settings *set, int argc, char **argv, const struct cli_command *self)
 {
-	struct cli cli;
-	int id, format = 0;
+	int status = cli_parse(self, argc, argv, take, set);
 
-	cli_init(&cli, self, argc, argv);
-	while ((id = cli_next(&cli)) != CLI_END) {
-		if (id == CLI_HELP)
-			return EXIT_ACCEPTED;
-		if (id == CLI_OPERAND && set->file)
-			return cli_usage(self, "one file at a time: %s and then %s", set->file, cli.value);
-		if (id == FORMAT)
-			format = cli_choice(&cli, "format", "text json");
-		if (id == CLI_BAD || format < 0)
-			return EXIT_USAGE;
-		if (id == CLI_OPERAND)
-			set->file = cli.value;
-		else
-			set->json = id == JSON || format == 1;
-	}
+	if (status >= 0)
+		return status;
 	return set->file ? -1 : cli_usage(self, "which file? its name, or - for standard input");
 }
 

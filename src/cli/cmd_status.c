@@ -27,65 +27,51 @@ enum format { TEXT, AS_JSON, NAGIOS };
 
 struct settings {
 	const char *conf, *socket, *name;
-	enum format format;
+	int format; /* enum format */
 	uint32_t warn_below_ms, critical_below_ms;
 };
 
-static bool take_duration(uint32_t *out, const struct cli *cli, const char *option)
+static int take_duration(const struct cli *cli, uint32_t *out_ms)
 {
 	char why[CONF_WHY_SIZE];
 
-	if (conf_duration(cli->value, 1000, UINT32_MAX, out, why))
-		return true;
-	cli_usage(cli->command, "--%s %s", option, why);
-	return false;
+	if (conf_duration(cli->value, 1000, UINT32_MAX, out_ms, why))
+		return -1;
+	return cli_usage(cli->command, "--%s %s", cli->option->name, why);
 }
 
-/* False: it was said. */
-static bool take_option(struct settings *set, struct cli *cli, int id)
+static int take(const struct cli *cli, int id, void *user)
 {
-	int format;
+	struct settings *set = user;
 
 	switch (id) {
+	case CLI_OPERAND:
+		return cli_only(cli, "certificate", &set->name);
 	case CONF:
 		set->conf = cli->value;
-		return true;
+		return -1;
 	case SOCKET:
 		set->socket = cli->value;
-		return true;
+		return -1;
 	case JSON:
 		set->format = AS_JSON;
-		return true;
+		return -1;
 	case WARN_BELOW:
-		return take_duration(&set->warn_below_ms, cli, "warn-below");
+		return take_duration(cli, &set->warn_below_ms);
 	case CRITICAL_BELOW:
-		return take_duration(&set->critical_below_ms, cli, "critical-below");
+		return take_duration(cli, &set->critical_below_ms);
 	default:
-		format = cli_choice(cli, "format", "text json nagios");
-		set->format = (enum format)format;
-		return format >= 0;
+		return cli_choice(cli, &set->format);
 	}
 }
 
 /* -1: go on; else the exit status. */
 static int parse(struct settings *set, int argc, char **argv, const struct cli_command *self)
 {
-	struct cli cli;
-	int id;
+	int status = cli_parse(self, argc, argv, take, set);
 
-	cli_init(&cli, self, argc, argv);
-	while ((id = cli_next(&cli)) != CLI_END) {
-		if (id == CLI_HELP)
-			return EXIT_ACCEPTED;
-		if (id == CLI_BAD)
-			return EXIT_USAGE;
-		if (id == CLI_OPERAND && set->name)
-			return cli_usage(self, "one certificate at a time: %s and then %s", set->name, cli.value);
-		if (id == CLI_OPERAND)
-			set->name = cli.value;
-		else if (!take_option(set, &cli, id))
-			return EXIT_USAGE;
-	}
+	if (status >= 0)
+		return status;
 	if (set->conf && set->socket)
 		return cli_usage(self, "--config and --socket exclude each other");
 	if (set->warn_below_ms && set->format != NAGIOS)

@@ -7,7 +7,6 @@
 #include "x509/chain.h"
 #include "x509/subject.h"
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #define DAY_S 86400
@@ -30,75 +29,59 @@ static const struct cli_option options[] = {
 
 struct settings {
 	const char *cert, *issuer, *trust_signer, *response;
-	int64_t at, max_age_s, skew_s, max_len;
-	bool allow_sha1, json;
+	int64_t at;
+	uint32_t max_age_s, skew_s, max_len;
+	bool allow_sha1;
+	int json; /* --format: 0 is text */
 };
 
-/* EXIT_ACCEPTED: go on. */
-static int take_option(struct settings *set, struct cli *cli, int id)
+static int take(const struct cli *cli, int id, void *user)
 {
-	int format;
+	struct settings *set = user;
 
 	switch (id) {
+	case CLI_OPERAND:
+		return cli_only(cli, "response", &set->response);
 	case CERT:
 		set->cert = cli->value;
-		return EXIT_ACCEPTED;
+		return -1;
 	case ISSUER:
 		set->issuer = cli->value;
-		return EXIT_ACCEPTED;
+		return -1;
 	case TRUST_SIGNER:
 		set->trust_signer = cli->value;
-		return EXIT_ACCEPTED;
+		return -1;
 	case AT:
-		return cli_time(cli, "at", &set->at) ? EXIT_ACCEPTED : EXIT_USAGE;
+		return cli_time(cli, &set->at);
 	case MAX_AGE:
-		return cli_number(cli, "max-age", 1, UINT32_MAX, &set->max_age_s) ? EXIT_ACCEPTED : EXIT_USAGE;
+		return cli_number(cli, 1, UINT32_MAX, &set->max_age_s);
 	case SKEW:
-		return cli_number(cli, "skew", 1, DAY_S, &set->skew_s) ? EXIT_ACCEPTED : EXIT_USAGE;
+		return cli_number(cli, 1, DAY_S, &set->skew_s);
 	case MAX_SIZE:
-		return cli_number(cli, "max-size", 1, INPUT_MAX, &set->max_len) ? EXIT_ACCEPTED : EXIT_USAGE;
+		return cli_number(cli, 1, INPUT_MAX, &set->max_len);
 	case ALLOW_SHA1:
 		set->allow_sha1 = true;
-		return EXIT_ACCEPTED;
+		return -1;
 	case JSON:
-		set->json = true;
-		return EXIT_ACCEPTED;
+		set->json = 1;
+		return -1;
 	default:
-		format = cli_choice(cli, "format", "text json");
-		set->json = format == 1;
-		return format < 0 ? EXIT_USAGE : EXIT_ACCEPTED;
+		return cli_choice(cli, &set->json);
 	}
 }
 
 /* -1: go on; else the exit status. */
 static int parse(struct settings *set, int argc, char **argv, const struct cli_command *self)
 {
-	struct cli cli;
-	int id, status;
+	int status = cli_parse(self, argc, argv, take, set);
 
-	cli_init(&cli, self, argc, argv);
-	while ((id = cli_next(&cli)) != CLI_END) {
-		if (id == CLI_HELP)
-			return EXIT_ACCEPTED;
-		if (id == CLI_BAD)
-			return EXIT_USAGE;
-		if (id == CLI_OPERAND && set->response)
-			return cli_usage(self, "one response at a time: %s and then %s", set->response, cli.value);
-		if (id == CLI_OPERAND) {
-			set->response = cli.value;
-			continue;
-		}
-		status = take_option(set, &cli, id);
-		if (status)
-			return status;
-	}
+	if (status >= 0)
+		return status;
 	if (!set->cert)
 		return cli_usage(self, "which certificate? --cert LEAF.pem");
 	if (!set->response)
 		return cli_usage(self, "which response? a file, or - for standard input");
-	if (!strcmp(set->cert, "-") + (set->issuer && !strcmp(set->issuer, "-")) + !strcmp(set->response, "-") > 1)
-		return cli_usage(self, "standard input can be read once: more than one file is \"-\"");
-	return -1;
+	return cli_one_stdin(self, set->cert, set->issuer, set->response);
 }
 
 /* ---- the subject ---- */
@@ -177,9 +160,9 @@ static int judge(const struct settings *set, const struct cli_command *self, gnu
 		 const clinch_subject_t *subject, const gnutls_datum_t *trusted)
 {
 	struct clinch_policy policy = {
-		.skew_s = (uint32_t)set->skew_s,
-		.max_age_s = (uint32_t)set->max_age_s,
-		.max_len = (uint32_t)set->max_len,
+		.skew_s = set->skew_s,
+		.max_age_s = set->max_age_s,
+		.max_len = set->max_len,
 		.allow_sha1_signature = set->allow_sha1,
 		.trusted = trusted,
 	};

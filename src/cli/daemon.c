@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/daemon.h"
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "conf/conf.h"
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -15,6 +17,48 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+int daemon_take(const struct cli *cli, int id, struct daemon_settings *set)
+{
+	switch (id) {
+	case CLI_OPERAND:
+		return cli_usage(cli->command, "it takes no operand: \"%s\"", cli->value);
+	case DAEMON_CONF:
+		set->file = cli->value;
+		return -1;
+	case DAEMON_READY_FILE:
+		set->ready_file = cli->value;
+		return -1;
+	case DAEMON_CHECK_CONFIG:
+		set->check_config = true;
+		return -1;
+	case DAEMON_USER:
+		set->user = cli->value;
+		return -1;
+	case DAEMON_ALLOW_ROOT:
+		set->allow_root = true;
+		return -1;
+	case DAEMON_FORMAT:
+		return cli_choice(cli, &set->json);
+	default:
+		set->verbose = true;
+		return -1;
+	}
+}
+
+int daemon_settle(struct daemon_settings *set, const char *given, const struct cli_command *self)
+{
+	if (set->file && given)
+		return cli_usage(self, "--%s does not go with -c: it stands in the configuration", given);
+	if (!set->file && !given)
+		set->file = CONF_PATH;
+	return -1;
+}
+
+bool daemon_reads_again(const struct daemon_settings *set)
+{
+	return set->file && strcmp(set->file, "-") != 0;
+}
 
 static int drop_to(const struct cli_command *self, const char *user)
 {
@@ -38,14 +82,16 @@ static int drop_to(const struct cli_command *self, const char *user)
 	return EXIT_ACCEPTED;
 }
 
-int daemon_become(const struct cli_command *self, const char *user, bool allow_root)
+int daemon_become(const struct cli_command *self, const struct daemon_settings *set, const char *user)
 {
-	if (user) {
-		int status = drop_to(self, user);
+	const char *name = set->user ? set->user : user;
+
+	if (name) {
+		int status = drop_to(self, name);
 		if (status != EXIT_ACCEPTED)
 			return status;
 	}
-	if (geteuid() != 0 || allow_root)
+	if (geteuid() != 0 || set->allow_root)
 		return EXIT_ACCEPTED;
 	return cli_usage(self, "it does not run as root: name a user (user: in the configuration, or --user), or give "
 			       "--allow-root");
@@ -125,6 +171,14 @@ uint32_t daemon_watchdog_ms(void)
 	return usec < 1 ? 1 : usec > 3600000 ? 3600000 : (uint32_t)usec;
 }
 
+void daemon_alive(uint32_t watchdog_ms, unsigned seconds)
+{
+	uint32_t every = watchdog_ms / 1000;
+
+	if (watchdog_ms && seconds % (every ? every : 1) == 0)
+		daemon_notify("WATCHDOG=1");
+}
+
 bool daemon_ready_file(const struct cli_command *self, const char *path, const char *text)
 {
 	struct clinch_error err = { 0 };
@@ -133,4 +187,17 @@ bool daemon_ready_file(const struct cli_command *self, const char *path, const c
 		return true;
 	cli_say(self, "%s (--ready-file)", err.text);
 	return false;
+}
+
+void daemon_ready_addresses(const struct cli_command *self, const char *path, const char *const *bound, size_t n)
+{
+	auto_buf text = { .max = 64 * 1024 };
+	bool good = true;
+
+	if (!path)
+		return;
+	for (size_t i = 0; i < n; i++)
+		good = good && buf_printf(&text, "%s\n", bound[i]);
+	if (good && buf_add(&text, "", 1))
+		daemon_ready_file(self, path, (const char *)text.data);
 }

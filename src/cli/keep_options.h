@@ -6,14 +6,8 @@
 #include "cli/cli.h"
 
 enum keep_option {
-	KEEP_CONF = 1,
-	KEEP_ONCE,
-	KEEP_CHECK_CONFIG,
+	KEEP_ONCE = 1,
 	KEEP_PRINT_DEFAULTS,
-	KEEP_READY_FILE,
-	KEEP_USER,
-	KEEP_ALLOW_ROOT,
-	KEEP_VERBOSE,
 };
 
 #define KEEP_NAME "keep"

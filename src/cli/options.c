@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CLI_END = 0, CLI_BAD = -2, CLI_HELP = -3 };
+
 static const struct cli_option help_row = { CLI_HELP, 0, "help", NULL, "show this help", NULL };
 
 /* C0, DEL, and C1 as UTF-8 has it. */
@@ -82,11 +84,6 @@ static const char *nearest_option(const struct cli_command *command, const char 
 
 /* ---- parsing ---- */
 
-void cli_init(struct cli *cli, const struct cli_command *command, int argc, char **argv)
-{
-	*cli = (struct cli){ .command = command, .argc = argc, .at = 1, .argv = argv };
-}
-
 static const struct cli_option *find_long(const struct cli_command *command, const char *name, size_t len)
 {
 	for (const struct cli_option *row = command->options; row->id; row++)
@@ -131,6 +128,7 @@ static int unknown_long(const struct cli *cli, const char *name, size_t len)
 /* The row's value from `attached` (NULL: none), or from the next argument. */
 static int take_value(struct cli *cli, const struct cli_option *row, const char *attached)
 {
+	cli->option = row;
 	cli->value = attached;
 	if (attached || !row->value)
 		return row->id;
@@ -179,7 +177,8 @@ static int take_letter(struct cli *cli)
 	return take_value(cli, row, *rest ? rest : NULL);
 }
 
-int cli_next(struct cli *cli)
+/* An option's id, or one of those above. */
+static int next(struct cli *cli)
 {
 	const char *argument;
 
@@ -190,7 +189,7 @@ int cli_next(struct cli *cli)
 	argument = cli->argv[cli->at++];
 	if (!cli->only_operands && !strcmp(argument, "--")) {
 		cli->only_operands = true;
-		return cli_next(cli);
+		return next(cli);
 	}
 	if (cli->only_operands || argument[0] != '-' || !argument[1]) {
 		cli->value = argument;
@@ -202,14 +201,22 @@ int cli_next(struct cli *cli)
 	return take_letter(cli);
 }
 
-/* ---- values ---- */
-
-static const char *bare(const char *option)
+int cli_parse(const struct cli_command *command, int argc, char **argv, cli_take *take, void *settings)
 {
-	return option + strspn(option, "-");
+	struct cli cli = { .command = command, .argc = argc, .at = 1, .argv = argv };
+	int id, status = -1;
+
+	while (status < 0 && (id = next(&cli)) != CLI_END) {
+		if (id == CLI_HELP)
+			return EXIT_ACCEPTED;
+		status = id == CLI_BAD ? EXIT_USAGE : take(&cli, id, settings);
+	}
+	return status;
 }
 
-bool cli_number(const struct cli *cli, const char *option, int64_t min, int64_t max, int64_t *out)
+/* ---- values ---- */
+
+int cli_number(const struct cli *cli, uint32_t min, uint32_t max, uint32_t *out)
 {
 	const char *text = cli->value;
 	char *end;
@@ -217,38 +224,68 @@ bool cli_number(const struct cli *cli, const char *option, int64_t min, int64_t 
 
 	errno = 0;
 	number = strtoll(text, &end, 10);
-	if (!*text || *end || errno || !strchr("-0123456789", *text) || number < min || number > max) {
-		cli_usage(cli->command, "--%s wants a whole number from %lld to %lld, not \"%s\"", bare(option),
-			  (long long)min, (long long)max, text);
-		return false;
-	}
-	*out = number;
-	return true;
+	if (!*text || *end || errno || !strchr("-0123456789", *text) || number < min || number > max)
+		return cli_usage(cli->command, "--%s wants a whole number from %u to %u, not \"%s\"", cli->option->name, min,
+				 max, text);
+	*out = (uint32_t)number;
+	return -1;
 }
 
-bool cli_time(const struct cli *cli, const char *option, int64_t *out)
+int cli_seconds(const struct cli *cli, uint32_t max, uint32_t *out_ms)
+{
+	uint32_t seconds;
+	int status = cli_number(cli, 1, max, &seconds);
+
+	if (status < 0)
+		*out_ms = seconds * 1000;
+	return status;
+}
+
+int cli_time(const struct cli *cli, int64_t *out)
 {
 	if (time_parse(out, cli->value))
-		return true;
-	cli_usage(cli->command, "--%s wants an instant like 2026-11-23T17:00:00Z, not \"%s\"", bare(option), cli->value);
-	return false;
+		return -1;
+	return cli_usage(cli->command, "--%s wants an instant like 2026-11-23T17:00:00Z, not \"%s\"", cli->option->name,
+			 cli->value);
 }
 
-int cli_choice(const struct cli *cli, const char *option, const char *words)
+int cli_choice(const struct cli *cli, int *out)
 {
 	size_t len = strlen(cli->value);
-	const char *at = words;
+	const char *at = cli->option->values;
 
 	for (int i = 0; *at; i++) {
 		size_t word_len = strcspn(at, " ");
 
-		if (word_len == len && !memcmp(at, cli->value, len))
-			return i;
+		if (word_len == len && !memcmp(at, cli->value, len)) {
+			*out = i;
+			return -1;
+		}
 		at += word_len;
 		at += strspn(at, " ");
 	}
-	cli_usage(cli->command, "--%s wants one of: %s; not \"%s\"", bare(option), words, cli->value);
+	return cli_usage(cli->command, "--%s wants one of: %s; not \"%s\"", cli->option->name, cli->option->values,
+			 cli->value);
+}
+
+int cli_only(const struct cli *cli, const char *what, const char **out)
+{
+	if (*out)
+		return cli_usage(cli->command, "one %s at a time: %s and then %s", what, *out, cli->value);
+	*out = cli->value;
 	return -1;
+}
+
+static int is_stdin(const char *path)
+{
+	return path && !strcmp(path, "-");
+}
+
+int cli_one_stdin(const struct cli_command *command, const char *a, const char *b, const char *c)
+{
+	if (is_stdin(a) + is_stdin(b) + is_stdin(c) <= 1)
+		return -1;
+	return cli_usage(command, "standard input can be read once: more than one file is \"-\"");
 }
 
 /* ---- help ---- */

@@ -37,19 +37,20 @@ static int take_relay(struct respond_loaded *loaded, const char *path, struct cl
 
 static int read_conf(struct respond_loaded *loaded, const struct respond_settings *set, struct clinch_error *err)
 {
-	if (!set->file) {
+	if (!set->daemon.file) {
 		loaded->conf = set->options;
 		return 0;
 	}
-	int code = conf_read(&loaded->file, set->file, err);
+	int code = conf_read(&loaded->file, set->daemon.file, err);
 	if (code < 0)
 		return code;
 	if (!loaded->file.has_respond)
-		return error_set(err, CLINCH_E_FORMAT, "%s: it has no section \"respond\"", set->file);
+		return error_set(err, CLINCH_E_FORMAT, "%s: it has no section \"respond\"", set->daemon.file);
 	loaded->conf = loaded->file.respond;
 	if (!loaded->conf.n_authorities && !loaded->file.respond_relay)
-		return error_set(err, CLINCH_E_FORMAT, "%s: respond wants authorities, or relay: true, or both", set->file);
-	return loaded->file.respond_relay ? take_relay(loaded, set->file, err) : 0;
+		return error_set(err, CLINCH_E_FORMAT, "%s: respond wants authorities, or relay: true, or both",
+				 set->daemon.file);
+	return loaded->file.respond_relay ? take_relay(loaded, set->daemon.file, err) : 0;
 }
 
 int respond_load(struct respond_loaded **out, const struct respond_settings *set, struct clinch_error *err)

@@ -4,11 +4,11 @@
 #include "conf/schema.h"
 #include <string.h>
 
-#define YEARS_100_S (INT64_C(36500) * 86400)
+#define YEARS_100_S (36500U * 86400)
+#define TIMEOUT_MAX_S (7 * 86400)
 
 enum respond_option {
-	RESPOND_CONF = 1,
-	RESPOND_LISTEN,
+	RESPOND_LISTEN = 1,
 	RESPOND_CA,
 	RESPOND_SIGNER,
 	RESPOND_KEY,
@@ -37,20 +37,11 @@ enum respond_option {
 	RESPOND_REQUEST_TIMEOUT,
 	RESPOND_IDLE_TIMEOUT,
 	RESPOND_DRAIN_TIMEOUT,
-	RESPOND_METRICS, /* those above do not go with -c */
-	RESPOND_READY_FILE,
-	RESPOND_CHECK_CONFIG,
-	RESPOND_USER,
-	RESPOND_ALLOW_ROOT,
-	RESPOND_FORMAT,
-	RESPOND_VERBOSE,
+	RESPOND_METRICS,
 };
 
-#define PREPARE_WORDS "none sha1 sha256 both"
-#define NEVER_ISSUED_WORDS "unauthorized unknown"
-
 const struct cli_option respond_options[] = {
-	{ RESPOND_CONF, 'c', "config", "FILE", "the configuration, instead of the options up to --metrics", "FILE" },
+	{ DAEMON_CONF, 'c', "config", "FILE", "the configuration, instead of the options up to --metrics", "FILE" },
 	{ RESPOND_LISTEN, 0, "listen", "A:P", "listen there; again for more addresses; port 0: any", NULL },
 	{ RESPOND_CA, 0, "ca", "FILE", "the CA that is answered for", "FILE" },
 	{ RESPOND_SIGNER, 0, "signer", "FILE", "who signs: the CA's own certificate or a delegate's; again: the next one",
@@ -66,7 +57,7 @@ const struct cli_option respond_options[] = {
 	  "FILE" },
 	{ RESPOND_ISSUERS, 0, "issuers", "PATH", "issuers that those files are without", "FILE" },
 	{ RESPOND_NEVER_ISSUED, 0, "never-issued", "unauthorized|unknown",
-	  "about a serial that was not issued (unauthorized)", NEVER_ISSUED_WORDS },
+	  "about a serial that was not issued (unauthorized)", "unauthorized unknown" },
 	{ RESPOND_VALIDITY, 0, "validity", "TIME", "from thisUpdate to nextUpdate: 3600, 12h (4d)", NULL },
 	{ RESPOND_REFRESH, 0, "refresh", "TIME", "sign an answer anew at this age (half of its validity)", NULL },
 	{ RESPOND_ARCHIVE, 0, "archive-cutoff", "TIME", "answer about expired certificates for so long, and say so", NULL },
@@ -76,7 +67,7 @@ const struct cli_option respond_options[] = {
 	{ RESPOND_ACCEPT_UNREVOKED, 0, "accept-unrevoked", "SERIAL",
 	  "a revoked serial (hexadecimal) that may be valid again; again for more", NULL },
 	{ RESPOND_PREPARE, 0, "prepare", "none|sha1|sha256|both", "sign every answer of the source ahead (none)",
-	  PREPARE_WORDS },
+	  "none sha1 sha256 both" },
 	{ RESPOND_MAX_AGE, 0, "max-age", "TIME", "what an HTTP cache may hold an answer (1h)", NULL },
 	{ RESPOND_MEMORY, 0, "cache-memory", "SIZE", "of all answers that are kept (512MiB)", NULL },
 	{ RESPOND_IDS_MOST, 0, "max-certificates", "N", "of one request (32)", NULL },
@@ -86,61 +77,46 @@ const struct cli_option respond_options[] = {
 	{ RESPOND_IDLE_TIMEOUT, 0, "idle-timeout", "S", "from an answer to the next request (60)", NULL },
 	{ RESPOND_DRAIN_TIMEOUT, 0, "drain-timeout", "S", "for requests to end after SIGTERM (10)", NULL },
 	{ RESPOND_METRICS, 0, "metrics", "A:P", "have /metrics, /status.json, /livez and /readyz there", NULL },
-	{ RESPOND_READY_FILE, 0, "ready-file", "FILE", "once it answers, write the addresses here, one a line", "FILE" },
-	{ RESPOND_CHECK_CONFIG, 0, "check-config", NULL, "read everything, say what is wrong with it, end", NULL },
-	{ RESPOND_USER, 0, "user", "NAME", "become this user, when started as root", NULL },
-	{ RESPOND_ALLOW_ROOT, 0, "allow-root", NULL, "run as root all the same", NULL },
-	{ RESPOND_FORMAT, 0, "format", "text|json", "of the log (text)", "text json" },
-	{ RESPOND_VERBOSE, 'v', "verbose", NULL, "log at level debug", NULL },
+	{ DAEMON_READY_FILE, 0, "ready-file", "FILE", "once it answers, write the addresses here, one a line", "FILE" },
+	{ DAEMON_CHECK_CONFIG, 0, "check-config", NULL, "read everything, say what is wrong with it, end", NULL },
+	{ DAEMON_USER, 0, "user", "NAME", "become this user, when started as root", NULL },
+	{ DAEMON_ALLOW_ROOT, 0, "allow-root", NULL, "run as root all the same", NULL },
+	{ DAEMON_FORMAT, 0, "format", "text|json", "of the log (text)", "text json" },
+	{ DAEMON_VERBOSE, 'v', "verbose", NULL, "log at level debug", NULL },
 	{ 0 },
 };
 
 struct parse {
-	struct cli cli;
+	const struct cli *cli;
 	struct respond_settings *set;
-	const char *given; /* the first option that does not go with -c */
+	const char *given; /* the first option that a configuration has instead */
 	const char *store, *issuers;
 };
 
 /* ---- values ---- */
 
-static int take_number(struct parse *parse, const char *name, int64_t min, int64_t max, unsigned *out)
-{
-	int64_t number;
-
-	if (!cli_number(&parse->cli, name, min, max, &number))
-		return EXIT_USAGE;
-	*out = (unsigned)number;
-	return -1;
-}
-
-static int take_seconds(struct parse *parse, const char *name, uint32_t *out_ms)
-{
-	unsigned seconds;
-	int status = take_number(parse, name, 1, 604800, &seconds);
-
-	if (status < 0)
-		*out_ms = seconds * 1000;
-	return status;
-}
-
 /* A number of seconds, or one with a unit as in a configuration. */
-static int take_time(struct parse *parse, const char *name, int64_t max, int64_t *out)
+static int take_time(struct parse *parse, uint32_t max, int64_t *out)
 {
-	const char *text = parse->cli.value;
+	const char *text = parse->cli->value;
 	char why[CONF_WHY_SIZE];
 
-	if (*text && strspn(text, "0123456789") == strlen(text))
-		return cli_number(&parse->cli, name, 1, max, out) ? -1 : EXIT_USAGE;
+	if (*text && strspn(text, "0123456789") == strlen(text)) {
+		uint32_t seconds;
+		int status = cli_number(parse->cli, 1, max, &seconds);
+		if (status < 0)
+			*out = seconds;
+		return status;
+	}
 	if (conf_seconds(text, 1, max, out, why))
 		return -1;
-	return cli_usage(parse->set->self, "--%s %s", name, why);
+	return cli_usage(parse->set->self, "--%s %s", parse->cli->option->name, why);
 }
 
 static int take_max_age(struct parse *parse)
 {
 	int64_t seconds;
-	int status = take_time(parse, "max-age", 30 * 86400, &seconds);
+	int status = take_time(parse, 30 * 86400, &seconds);
 
 	if (status < 0)
 		parse->set->options.max_age_ms = (uint32_t)seconds * 1000;
@@ -151,26 +127,17 @@ static int take_memory(struct parse *parse)
 {
 	char why[CONF_WHY_SIZE];
 
-	if (conf_size(parse->cli.value, RESPOND_MEMORY_MIN, RESPOND_MEMORY_MAX, &parse->set->options.cache_bytes, why))
+	if (conf_size(parse->cli->value, RESPOND_MEMORY_MIN, RESPOND_MEMORY_MAX, &parse->set->options.cache_bytes, why))
 		return -1;
 	return cli_usage(parse->set->self, "--cache-memory %s", why);
 }
 
-/* The index among the words is what is meant. */
-static int take_choice(struct parse *parse, const char *name, const char *words, int *out)
-{
-	int choice = cli_choice(&parse->cli, name, words);
-
-	*out = choice;
-	return choice < 0 ? EXIT_USAGE : -1;
-}
-
-static int add(struct parse *parse, const char *name, const char **list, size_t *n)
+static int add(struct parse *parse, const char **list, size_t *n)
 {
 	if (*n == RESPOND_LIST_MAX)
-		return cli_usage(parse->set->self, "--%s: at most %d; a configuration may have more", name,
-				 RESPOND_LIST_MAX);
-	list[(*n)++] = parse->cli.value;
+		return cli_usage(parse->set->self, "--%s: at most %d; a configuration may have more",
+				 parse->cli->option->name, RESPOND_LIST_MAX);
+	list[(*n)++] = parse->cli->value;
 	return -1;
 }
 
@@ -185,7 +152,7 @@ static int add_signer(struct parse *parse)
 		return cli_usage(set->self, "--signer: at most %d", AUTHORITY_SIGNERS_MAX);
 	if (n && !set->signer[n - 1].key)
 		return cli_usage(set->self, "--signer %s is without its --key", set->signer[n - 1].cert);
-	set->signer[n].cert = parse->cli.value;
+	set->signer[n].cert = parse->cli->value;
 	set->authority.conf.n_signers++;
 	return -1;
 }
@@ -198,8 +165,8 @@ static int add_key(struct parse *parse, bool is_password)
 
 	if (!field || *field)
 		return cli_usage(set->self, "--%s %s: give the --signer that it belongs to before it",
-				 is_password ? "key-password-file" : "key", parse->cli.value);
-	*field = parse->cli.value;
+				 parse->cli->option->name, parse->cli->value);
+	*field = parse->cli->value;
 	return -1;
 }
 
@@ -209,14 +176,14 @@ static int take_source(struct parse *parse, int id)
 
 	switch (id) {
 	case RESPOND_INDEX:
-		files->index = parse->cli.value;
+		files->index = parse->cli->value;
 		return -1;
 	case RESPOND_CRL:
 		files->kind = SOURCE_CRL;
 		files->crl = parse->set->crl;
-		return add(parse, "crl", parse->set->crl, &files->n_crl);
+		return add(parse, parse->set->crl, &files->n_crl);
 	case RESPOND_ISSUED:
-		files->issued = parse->cli.value;
+		files->issued = parse->cli->value;
 		return -1;
 	case RESPOND_CRL_MEANS_GOOD:
 		files->crl_means_good = true;
@@ -233,7 +200,7 @@ static int take_authority(struct parse *parse, int id)
 
 	switch (id) {
 	case RESPOND_CA:
-		authority->conf.ca = parse->cli.value;
+		authority->conf.ca = parse->cli->value;
 		return -1;
 	case RESPOND_SIGNER:
 		return add_signer(parse);
@@ -241,15 +208,15 @@ static int take_authority(struct parse *parse, int id)
 	case RESPOND_KEY_PASSWORD:
 		return add_key(parse, id == RESPOND_KEY_PASSWORD);
 	case RESPOND_NEVER_ISSUED:
-		status = take_choice(parse, "never-issued", NEVER_ISSUED_WORDS, &choice);
+		status = cli_choice(parse->cli, &choice);
 		authority->conf.never_issued = choice == 1 ? NEVER_ISSUED_UNKNOWN : NEVER_ISSUED_UNAUTHORIZED;
 		return status;
 	case RESPOND_VALIDITY:
-		return take_time(parse, "validity", 365 * 86400, &authority->conf.validity_s);
+		return take_time(parse, 365 * 86400, &authority->conf.validity_s);
 	case RESPOND_REFRESH:
-		return take_time(parse, "refresh", 365 * 86400, &authority->refresh_s);
+		return take_time(parse, 365 * 86400, &authority->refresh_s);
 	case RESPOND_ARCHIVE:
-		return take_time(parse, "archive-cutoff", YEARS_100_S, &authority->conf.archive_cutoff_s);
+		return take_time(parse, YEARS_100_S, &authority->conf.archive_cutoff_s);
 	case RESPOND_NO_NONCE:
 		authority->conf.nonce = NONCE_IGNORE;
 		return -1;
@@ -262,10 +229,10 @@ static int take_authority(struct parse *parse, int id)
 		return -1;
 	case RESPOND_ACCEPT_UNREVOKED:
 		authority->accepted = parse->set->accepted;
-		return add(parse, "accept-unrevoked", parse->set->accepted, &authority->n_accepted);
+		return add(parse, parse->set->accepted, &authority->n_accepted);
 	case RESPOND_PREPARE:
-		status = take_choice(parse, "prepare", PREPARE_WORDS, &choice);
-		authority->prepare = choice < 0 ? PREPARE_NONE : (enum respond_prepare)choice;
+		status = cli_choice(parse->cli, &choice);
+		authority->prepare = (enum respond_prepare)choice;
 		return status;
 	default:
 		return -2;
@@ -281,92 +248,52 @@ static int take_server(struct parse *parse, int id)
 
 	switch (id) {
 	case RESPOND_LISTEN:
-		return add(parse, "listen", set->listen, &conf->n_listen);
+		return add(parse, set->listen, &conf->n_listen);
 	case RESPOND_STORE:
-		parse->store = parse->cli.value;
+		parse->store = parse->cli->value;
 		return -1;
 	case RESPOND_RELAY:
-		return add(parse, "relay", set->relay, &conf->relay.n_chains);
+		return add(parse, set->relay, &conf->relay.n_chains);
 	case RESPOND_ISSUERS:
-		parse->issuers = parse->cli.value;
+		parse->issuers = parse->cli->value;
 		return -1;
 	case RESPOND_MAX_AGE:
 		return take_max_age(parse);
 	case RESPOND_MEMORY:
 		return take_memory(parse);
 	case RESPOND_IDS_MOST:
-		return take_number(parse, "max-certificates", 1, RESPOND_IDS_MAX, &conf->ids);
+		return cli_number(parse->cli, 1, RESPOND_IDS_MAX, &conf->ids);
 	case RESPOND_THREADS:
-		return take_number(parse, "threads", 0, 1024, &conf->threads);
+		return cli_number(parse->cli, 0, 1024, &conf->threads);
 	case RESPOND_CONNECTIONS:
-		return take_number(parse, "connections", 1, 1000000, &conf->connections);
+		return cli_number(parse->cli, 1, 1000000, &conf->connections);
 	case RESPOND_REQUEST_TIMEOUT:
-		return take_seconds(parse, "request-timeout", &conf->request_ms);
+		return cli_seconds(parse->cli, TIMEOUT_MAX_S, &conf->request_ms);
 	case RESPOND_IDLE_TIMEOUT:
-		return take_seconds(parse, "idle-timeout", &conf->idle_ms);
+		return cli_seconds(parse->cli, TIMEOUT_MAX_S, &conf->idle_ms);
 	case RESPOND_DRAIN_TIMEOUT:
-		return take_seconds(parse, "drain-timeout", &conf->drain_ms);
+		return cli_seconds(parse->cli, TIMEOUT_MAX_S, &conf->drain_ms);
 	case RESPOND_METRICS:
-		conf->metrics = parse->cli.value;
+		conf->metrics = parse->cli->value;
 		return -1;
 	default:
 		return -2;
 	}
 }
 
-static int take_process(struct parse *parse, int id)
+static int take(const struct cli *cli, int id, void *user)
 {
-	struct respond_settings *set = parse->set;
-	int choice = 0, status;
+	struct parse *parse = user;
 
-	switch (id) {
-	case RESPOND_CONF:
-		set->file = parse->cli.value;
-		return -1;
-	case RESPOND_READY_FILE:
-		set->ready_file = parse->cli.value;
-		return -1;
-	case RESPOND_CHECK_CONFIG:
-		set->check_config = true;
-		return -1;
-	case RESPOND_USER:
-		set->user = parse->cli.value;
-		return -1;
-	case RESPOND_ALLOW_ROOT:
-		set->allow_root = true;
-		return -1;
-	case RESPOND_FORMAT:
-		status = take_choice(parse, "format", "text json", &choice);
-		set->json = choice == 1;
-		return status;
-	case RESPOND_VERBOSE:
-		set->verbose = true;
-		return -1;
-	case CLI_OPERAND:
-		return cli_usage(set->self, "it takes no operand: \"%s\"", parse->cli.value);
-	default:
-		return id == CLI_HELP ? EXIT_ACCEPTED : EXIT_USAGE;
-	}
-}
-
-static const char *name_of(int id)
-{
-	for (const struct cli_option *row = respond_options; row->id; row++)
-		if (row->id == id)
-			return row->name;
-	return "";
-}
-
-static int take(struct parse *parse, int id)
-{
-	if (id > RESPOND_CONF && id <= RESPOND_METRICS && !parse->given)
-		parse->given = name_of(id);
+	if (id == CLI_OPERAND || id >= DAEMON_CONF)
+		return daemon_take(cli, id, &parse->set->daemon);
+	parse->cli = cli;
+	if (!parse->given)
+		parse->given = cli->option->name;
 	int status = take_source(parse, id);
 	if (status == -2)
 		status = take_authority(parse, id);
-	if (status == -2)
-		status = take_server(parse, id);
-	return status == -2 ? take_process(parse, id) : status;
+	return status == -2 ? take_server(parse, id) : status;
 }
 
 /* ---- all of it together ---- */
@@ -431,14 +358,11 @@ static int finish(struct parse *parse)
 {
 	struct respond_settings *set = parse->set;
 	struct respond_conf *conf = &set->options;
+	int status = daemon_settle(&set->daemon, parse->given, set->self);
 
-	if (set->file && parse->given)
-		return cli_usage(set->self, "--%s does not go with -c: it stands in the configuration", parse->given);
-	if (!set->file && !parse->given)
-		set->file = CONF_PATH;
-	if (set->file)
-		return -1;
-	int status = finish_relay(parse);
+	if (status >= 0 || set->daemon.file)
+		return status;
+	status = finish_relay(parse);
 	if (status < 0)
 		status = finish_authority(parse);
 	if (status >= 0)
@@ -453,14 +377,8 @@ static int finish(struct parse *parse)
 int respond_settings_parse(struct respond_settings *set, int argc, char **argv, const struct cli_command *self)
 {
 	struct parse parse = { .set = set };
-	int id, status;
 
 	*set = (struct respond_settings){ .self = self };
-	cli_init(&parse.cli, self, argc, argv);
-	while ((id = cli_next(&parse.cli)) != CLI_END) {
-		status = take(&parse, id);
-		if (status >= 0)
-			return status;
-	}
-	return finish(&parse);
+	int status = cli_parse(self, argc, argv, take, &parse);
+	return status >= 0 ? status : finish(&parse);
 }

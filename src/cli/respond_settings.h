@@ -3,7 +3,7 @@
 #ifndef CLI_RESPOND_SETTINGS_H
 #define CLI_RESPOND_SETTINGS_H
 
-#include "cli/cli.h"
+#include "cli/daemon.h"
 #include "conf/conf.h"
 #include "daemon/log_line.h"
 
@@ -17,9 +17,7 @@ struct respond_loaded {     /* one configuration: what respond_conf points into 
 
 struct respond_settings {
 	const struct cli_command *self;
-	const char *file; /* -c; NULL: the options alone */
-	const char *user, *ready_file;
-	bool allow_root, check_config, verbose, json;
+	struct daemon_settings daemon;
 	/* From options, without -c: one CA, a relay, or both. */
 	struct respond_conf options;
 	struct respond_authority authority;

@@ -79,27 +79,27 @@ static const char *level_word(enum keep_level level)
 static bool put_settings(struct serve_loaded *loaded, const struct serve_settings *set)
 {
 	const struct conf *file = &loaded->file;
-	bool json = set->file ? file->log.json || set->json : set->json;
-	const char *level = set->verbose ? "debug" : set->file ? level_word(file->log.level) : "info";
+	bool json = set->daemon.file ? file->log.json || set->daemon.json : set->daemon.json;
+	const char *level = set->daemon.verbose ? "debug" : set->daemon.file ? level_word(file->log.level) : "info";
 	bool good = buf_printf(&loaded->for_child, "log:\n  level: %s\n  format: %s\n", level, json ? "json" : "text");
 
-	if (set->file)
+	if (set->daemon.file)
 		good = good && put_fetch(&loaded->for_child, file) && put_metrics(&loaded->for_child, file);
 	return good && buf_add(&loaded->for_child, "", 1);
 }
 
 static int read_conf(struct serve_loaded *loaded, const struct serve_settings *set, struct clinch_error *err)
 {
-	if (!set->file) {
+	if (!set->daemon.file) {
 		loaded->conf = set->options;
 		loaded->metrics = set->metrics;
 		return 0;
 	}
-	int code = conf_read(&loaded->file, set->file, err);
+	int code = conf_read(&loaded->file, set->daemon.file, err);
 	if (code < 0)
 		return code;
 	if (!loaded->file.has_serve)
-		return error_set(err, CLINCH_E_FORMAT, "%s: it has no section \"serve\"", set->file);
+		return error_set(err, CLINCH_E_FORMAT, "%s: it has no section \"serve\"", set->daemon.file);
 	loaded->conf = loaded->file.serve;
 	loaded->conf.fallback = loaded->file.keep.fallback;
 	loaded->metrics = loaded->file.serve_metrics;

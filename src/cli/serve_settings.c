@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 enum serve_option {
-	SERVE_CONF = 1,
-	SERVE_LISTEN,
+	SERVE_LISTEN = 1,
 	SERVE_BACKEND,
 	SERVE_CERT,
 	SERVE_KEY,
@@ -35,22 +34,13 @@ enum serve_option {
 	SERVE_DRAIN_TIMEOUT,
 	SERVE_READY_TIMEOUT,
 	SERVE_METRICS,
-	/* from here on beside -c too */
-	SERVE_METRICS_FILE,
-	SERVE_READY_FILE,
-	SERVE_CHECK_CONFIG,
-	SERVE_USER,
-	SERVE_ALLOW_ROOT,
-	SERVE_FORMAT,
-	SERVE_VERBOSE,
+	SERVE_METRICS_FILE, /* beside -c too */
 };
 
-#define ON_UNSTAPLED_WORDS "serve refuse"
-#define ON_REVOKED_WORDS "serve drop"
-#define PROXY_WORDS "none v2"
+#define TIMEOUT_MAX_S (7 * 86400)
 
 const struct cli_option serve_options[] = {
-	{ SERVE_CONF, 'c', "config", "FILE", "the configuration (/etc/clinch/clinch.yaml); - is standard input", "FILE" },
+	{ DAEMON_CONF, 'c', "config", "FILE", "the configuration (/etc/clinch/clinch.yaml); - is standard input", "FILE" },
 	{ SERVE_LISTEN, 0, "listen", "A:P", "an address and port to listen on; port 0: any; may be repeated", NULL },
 	{ SERVE_BACKEND, 0, "backend", "A:P", "where the plain bytes go; unix:PATH for a Unix socket", NULL },
 	{ SERVE_CERT, 0, "cert", "FILE", "a chain, leaf first (PEM); may be repeated, each with its --key", "FILE" },
@@ -61,11 +51,11 @@ const struct cli_option serve_options[] = {
 	{ SERVE_MUST_STAPLE, 0, "must-staple", "serve|wait", "wait: a certificate is not served before its staple is there",
 	  "serve wait" },
 	{ SERVE_ON_UNSTAPLED, 0, "on-unstapled", "serve|refuse", "a must-staple certificate without a staple (serve)",
-	  ON_UNSTAPLED_WORDS },
-	{ SERVE_ON_REVOKED, 0, "on-revoked", "serve|drop", "a staple that says revoked (serve)", ON_REVOKED_WORDS },
+	  "serve refuse" },
+	{ SERVE_ON_REVOKED, 0, "on-revoked", "serve|drop", "a staple that says revoked (serve)", "serve drop" },
 	{ SERVE_ALPN, 0, "alpn", "LIST", "protocols of the backend, the best first: h2,http/1.1", NULL },
 	{ SERVE_PRIORITY, 0, "priority", "STRING", "GnuTLS's priority string (TLS 1.2 and 1.3)", NULL },
-	{ SERVE_PROXY_PROTOCOL, 0, "proxy-protocol", "none|v2", "tell the backend who the client is (none)", PROXY_WORDS },
+	{ SERVE_PROXY_PROTOCOL, 0, "proxy-protocol", "none|v2", "tell the backend who the client is (none)", "none v2" },
 	{ SERVE_ACCEPT_PROXY, 0, "accept-proxy", NULL, "every connection begins with a PROXY v2 header", NULL },
 	{ SERVE_NO_TICKETS, 0, "no-tickets", NULL, "no session tickets", NULL },
 	{ SERVE_TICKET_KEY_LIFE, 0, "ticket-key-life", "S", "a new key for session tickets every S seconds (43200)", NULL },
@@ -80,22 +70,22 @@ const struct cli_option serve_options[] = {
 	{ SERVE_METRICS, 0, "metrics", "A:P", "have /metrics, /livez and /readyz there", NULL },
 	{ SERVE_METRICS_FILE, 0, "metrics-file", "FILE", "write counters here, for node_exporter's textfile collector",
 	  "FILE" },
-	{ SERVE_READY_FILE, 0, "ready-file", "FILE", "once it listens, write the addresses here, one a line", "FILE" },
-	{ SERVE_CHECK_CONFIG, 0, "check-config", NULL, "read the configuration, say what is wrong with it, end", NULL },
-	{ SERVE_USER, 0, "user", "NAME", "become this user, when started as root", NULL },
-	{ SERVE_ALLOW_ROOT, 0, "allow-root", NULL, "run as root all the same", NULL },
-	{ SERVE_FORMAT, 0, "format", "text|json", "of the log (text)", "text json" },
-	{ SERVE_VERBOSE, 'v', "verbose", NULL, "log at level debug: each connection that fails too", NULL },
+	{ DAEMON_READY_FILE, 0, "ready-file", "FILE", "once it listens, write the addresses here, one a line", "FILE" },
+	{ DAEMON_CHECK_CONFIG, 0, "check-config", NULL, "read the configuration, say what is wrong with it, end", NULL },
+	{ DAEMON_USER, 0, "user", "NAME", "become this user, when started as root", NULL },
+	{ DAEMON_ALLOW_ROOT, 0, "allow-root", NULL, "run as root all the same", NULL },
+	{ DAEMON_FORMAT, 0, "format", "text|json", "of the log (text)", "text json" },
+	{ DAEMON_VERBOSE, 'v', "verbose", NULL, "log at level debug: each connection that fails too", NULL },
 	{ 0 },
 };
 
 /* ---- options ---- */
 
 struct parse {
-	struct cli cli;
+	const struct cli *cli;
 	struct serve_settings *set;
 	const char *responder;
-	const char *given; /* the first option that does not go with -c */
+	const char *given; /* the first option that a configuration has instead */
 	bool wait;
 };
 
@@ -132,7 +122,7 @@ static int add_listen(struct parse *parse)
 
 	if (set->options.n_listen == SERVE_LIST_MAX)
 		return cli_usage(set->self, "--listen: at most %d; a configuration may have more", SERVE_LIST_MAX);
-	set->listen[set->options.n_listen++] = parse->cli.value;
+	set->listen[set->options.n_listen++] = parse->cli->value;
 	return -1;
 }
 
@@ -145,7 +135,7 @@ static int add_cert(struct parse *parse)
 		return cli_usage(set->self, "--cert: at most %d; a configuration may have more", SERVE_LIST_MAX);
 	if (n && !set->certificate[n - 1].key)
 		return cli_usage(set->self, "--cert %s is without its --key", set->certificate[n - 1].chain);
-	set->certificate[n].chain = absolute(set, parse->cli.value);
+	set->certificate[n].chain = absolute(set, parse->cli->value);
 	set->options.n_certificates++;
 	return set->certificate[n].chain ? -1 : no_memory(set);
 }
@@ -156,15 +146,15 @@ static int add_key(struct parse *parse)
 	size_t n = set->options.n_certificates;
 
 	if (n == 0 || set->certificate[n - 1].key)
-		return cli_usage(set->self, "--key %s: give the --cert that it belongs to before it", parse->cli.value);
-	set->certificate[n - 1].key = parse->cli.value;
+		return cli_usage(set->self, "--key %s: give the --cert that it belongs to before it", parse->cli->value);
+	set->certificate[n - 1].key = parse->cli->value;
 	return -1;
 }
 
 static int add_alpn(struct parse *parse)
 {
 	struct serve_settings *set = parse->set;
-	char *list = own(set, strdup(parse->cli.value)), *next;
+	char *list = own(set, strdup(parse->cli->value)), *next;
 
 	if (!list)
 		return no_memory(set);
@@ -180,38 +170,19 @@ static int add_alpn(struct parse *parse)
 	return -1;
 }
 
-static int take_seconds(struct parse *parse, const char *name, uint32_t *out_ms)
-{
-	int64_t seconds;
-
-	if (!cli_number(&parse->cli, name, 1, 604800, &seconds))
-		return EXIT_USAGE;
-	*out_ms = (uint32_t)seconds * 1000;
-	return -1;
-}
-
-static int take_number(struct parse *parse, const char *name, int64_t max, unsigned *out)
-{
-	int64_t number;
-
-	if (!cli_number(&parse->cli, name, 0, max, &number))
-		return EXIT_USAGE;
-	*out = (unsigned)number;
-	return -1;
-}
-
 /* The second word is the one that sets it. */
-static int take_choice(struct parse *parse, const char *name, const char *words, bool *out)
+static int take_choice(struct parse *parse, bool *out)
 {
-	int choice = cli_choice(&parse->cli, name, words);
+	int choice, status = cli_choice(parse->cli, &choice);
 
-	*out = choice == 1;
-	return choice < 0 ? EXIT_USAGE : -1;
+	if (status < 0)
+		*out = choice == 1;
+	return status;
 }
 
 static int take_path(struct parse *parse, const char **out)
 {
-	*out = absolute(parse->set, parse->cli.value);
+	*out = absolute(parse->set, parse->cli->value);
 	return *out ? -1 : no_memory(parse->set);
 }
 
@@ -223,7 +194,7 @@ static int take_server(struct parse *parse, int id)
 	case SERVE_LISTEN:
 		return add_listen(parse);
 	case SERVE_BACKEND:
-		conf->backend = parse->cli.value;
+		conf->backend = parse->cli->value;
 		return -1;
 	case SERVE_CERT:
 		return add_cert(parse);
@@ -232,23 +203,23 @@ static int take_server(struct parse *parse, int id)
 	case SERVE_STORE:
 		return take_path(parse, &conf->store);
 	case SERVE_RESPONDER:
-		parse->responder = parse->cli.value;
+		parse->responder = parse->cli->value;
 		return -1;
 	case SERVE_ISSUERS:
 		return take_path(parse, &conf->issuers);
 	case SERVE_MUST_STAPLE:
-		return take_choice(parse, "must-staple", "serve wait", &parse->wait);
+		return take_choice(parse, &parse->wait);
 	case SERVE_ON_UNSTAPLED:
-		return take_choice(parse, "on-unstapled", ON_UNSTAPLED_WORDS, &conf->refuse_unstapled);
+		return take_choice(parse, &conf->refuse_unstapled);
 	case SERVE_ON_REVOKED:
-		return take_choice(parse, "on-revoked", ON_REVOKED_WORDS, &conf->drop_revoked);
+		return take_choice(parse, &conf->drop_revoked);
 	case SERVE_ALPN:
 		return add_alpn(parse);
 	case SERVE_METRICS:
-		parse->set->metrics = parse->cli.value;
+		parse->set->metrics = parse->cli->value;
 		return -1;
 	case SERVE_PRIORITY:
-		conf->priority = parse->cli.value;
+		conf->priority = parse->cli->value;
 		return -1;
 	default:
 		return -2; /* none of these */
@@ -261,7 +232,7 @@ static int take_limit(struct parse *parse, int id)
 
 	switch (id) {
 	case SERVE_PROXY_PROTOCOL:
-		return take_choice(parse, "proxy-protocol", PROXY_WORDS, &conf->proxy_protocol);
+		return take_choice(parse, &conf->proxy_protocol);
 	case SERVE_ACCEPT_PROXY:
 		conf->accept_proxy = true;
 		return -1;
@@ -269,93 +240,54 @@ static int take_limit(struct parse *parse, int id)
 		conf->no_tickets = true;
 		return -1;
 	case SERVE_TICKET_KEY_LIFE:
-		return take_seconds(parse, "ticket-key-life", &conf->ticket_key_ms);
+		return cli_seconds(parse->cli, TIMEOUT_MAX_S, &conf->ticket_key_ms);
 	case SERVE_NO_KEEPER:
 		conf->no_keeper = true;
 		return -1;
 	case SERVE_THREADS:
-		return take_number(parse, "threads", 1024, &conf->threads);
+		return cli_number(parse->cli, 0, 1024, &conf->threads);
 	case SERVE_CONNECTIONS:
-		return take_number(parse, "connections", 1000000, &conf->connections);
+		return cli_number(parse->cli, 0, 1000000, &conf->connections);
 	case SERVE_HANDSHAKE_TIMEOUT:
-		return take_seconds(parse, "handshake-timeout", &conf->handshake_ms);
+		return cli_seconds(parse->cli, TIMEOUT_MAX_S, &conf->handshake_ms);
 	case SERVE_CONNECT_TIMEOUT:
-		return take_seconds(parse, "connect-timeout", &conf->connect_ms);
+		return cli_seconds(parse->cli, TIMEOUT_MAX_S, &conf->connect_ms);
 	case SERVE_IDLE_TIMEOUT:
-		return take_seconds(parse, "idle-timeout", &conf->idle_ms);
+		return cli_seconds(parse->cli, TIMEOUT_MAX_S, &conf->idle_ms);
 	case SERVE_DRAIN_TIMEOUT:
-		return take_seconds(parse, "drain-timeout", &conf->drain_ms);
+		return cli_seconds(parse->cli, TIMEOUT_MAX_S, &conf->drain_ms);
 	case SERVE_READY_TIMEOUT:
-		return take_seconds(parse, "ready-timeout", &conf->ready_timeout_ms);
+		return cli_seconds(parse->cli, TIMEOUT_MAX_S, &conf->ready_timeout_ms);
 	default:
 		return -2;
 	}
 }
 
-static int take_process(struct parse *parse, int id)
+static int take(const struct cli *cli, int id, void *user)
 {
-	struct serve_settings *set = parse->set;
+	struct parse *parse = user;
 
-	switch (id) {
-	case SERVE_CONF:
-		set->file = parse->cli.value;
+	if (id == CLI_OPERAND || id >= DAEMON_CONF)
+		return daemon_take(cli, id, &parse->set->daemon);
+	if (id == SERVE_METRICS_FILE) {
+		parse->set->metrics_file = cli->value;
 		return -1;
-	case SERVE_METRICS_FILE:
-		set->metrics_file = parse->cli.value;
-		return -1;
-	case SERVE_READY_FILE:
-		set->ready_file = parse->cli.value;
-		return -1;
-	case SERVE_CHECK_CONFIG:
-		set->check_config = true;
-		return -1;
-	case SERVE_USER:
-		set->user = parse->cli.value;
-		return -1;
-	case SERVE_ALLOW_ROOT:
-		set->allow_root = true;
-		return -1;
-	case SERVE_FORMAT:
-		return take_choice(parse, "format", "text json", &set->json);
-	case SERVE_VERBOSE:
-		set->verbose = true;
-		return -1;
-	case CLI_OPERAND:
-		return cli_usage(set->self, "it takes no operand: \"%s\"", parse->cli.value);
-	default:
-		return id == CLI_HELP ? EXIT_ACCEPTED : EXIT_USAGE;
 	}
-}
-
-static const char *name_of(int id)
-{
-	for (const struct cli_option *row = serve_options; row->id; row++)
-		if (row->id == id)
-			return row->name;
-	return "";
-}
-
-static int take(struct parse *parse, int id)
-{
-	if (id > SERVE_CONF && id < SERVE_METRICS_FILE && !parse->given)
-		parse->given = name_of(id);
+	parse->cli = cli;
+	if (!parse->given)
+		parse->given = cli->option->name;
 	int status = take_server(parse, id);
-	if (status == -2)
-		status = take_limit(parse, id);
-	return status == -2 ? take_process(parse, id) : status;
+	return status == -2 ? take_limit(parse, id) : status;
 }
 
 static int finish(struct parse *parse)
 {
 	struct serve_settings *set = parse->set;
 	struct serve_conf *conf = &set->options;
+	int status = daemon_settle(&set->daemon, parse->given, set->self);
 
-	if (set->file && parse->given)
-		return cli_usage(set->self, "--%s does not go with -c: it stands in the configuration", parse->given);
-	if (!set->file && !parse->given)
-		set->file = CONF_PATH;
-	if (set->file)
-		return -1;
+	if (status >= 0 || set->daemon.file)
+		return status;
 	for (size_t i = 0; i < conf->n_certificates; i++) {
 		if (!set->certificate[i].key)
 			return cli_usage(set->self, "--cert %s is without its --key", set->certificate[i].chain);
@@ -374,16 +306,10 @@ static int finish(struct parse *parse)
 int serve_settings_parse(struct serve_settings *set, int argc, char **argv, const struct cli_command *self)
 {
 	struct parse parse = { .set = set };
-	int id, status;
 
 	*set = (struct serve_settings){ .self = self };
-	cli_init(&parse.cli, self, argc, argv);
-	while ((id = cli_next(&parse.cli)) != CLI_END) {
-		status = take(&parse, id);
-		if (status >= 0)
-			return status;
-	}
-	return finish(&parse);
+	int status = cli_parse(self, argc, argv, take, &parse);
+	return status >= 0 ? status : finish(&parse);
 }
 
 void serve_settings_done(struct serve_settings *set)

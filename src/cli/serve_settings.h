@@ -4,7 +4,7 @@
 #define CLI_SERVE_SETTINGS_H
 
 #include "base/buf.h"
-#include "cli/cli.h"
+#include "cli/daemon.h"
 #include "conf/conf.h"
 #include "daemon/log_line.h"
 
@@ -19,10 +19,9 @@ struct serve_loaded {         /* one configuration: what serve_conf points into 
 
 struct serve_settings {
 	const struct cli_command *self;
-	const char *file; /* -c; NULL: the options alone */
-	const char *user, *ready_file, *metrics_file;
+	struct daemon_settings daemon;
+	const char *metrics_file;
 	const char *metrics; /* an address; without -c */
-	bool allow_root, check_config, verbose, json;
 	/* From options, without -c. */
 	struct serve_conf options;
 	const char *listen[SERVE_LIST_MAX], *alpn[SERVE_LIST_MAX];

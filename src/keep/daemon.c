@@ -14,9 +14,9 @@
 static void say(struct keep_daemon *daemon, enum keep_level level, const char *text)
 {
 	/* serve hands its keeper the configuration by a descriptor, which names nothing */
-	bool has_name = strncmp(daemon->set.conf, "/proc/self/fd/", 14) != 0;
+	bool has_name = strncmp(daemon->set.daemon.file, "/proc/self/fd/", 14) != 0;
 
-	keep_log_say(&daemon->log, level, has_name ? daemon->set.conf : NULL, text);
+	keep_log_say(&daemon->log, level, has_name ? daemon->set.daemon.file : NULL, text);
 }
 
 static void on_outlet_notice(enum keep_level level, const char *path, const char *text, void *user)
@@ -35,8 +35,8 @@ static void tell_ready(struct keep_daemon *daemon)
 	keeper_totals(daemon->keeper, &totals);
 	daemon_notify("READY=1\nSTATUS=%zu certificates, %zu with a response", totals.rows,
 		      totals.rows - totals.by_state[KEEP_MISSING]);
-	if (daemon->set.ready_file)
-		daemon_ready_file(daemon->self, daemon->set.ready_file,
+	if (daemon->set.daemon.ready_file)
+		daemon_ready_file(daemon->self, daemon->set.daemon.ready_file,
 				  daemon->metrics ? metrics_bound(daemon->metrics) : "");
 }
 
@@ -162,7 +162,7 @@ static void say_what_takes_a_restart(struct keep_daemon *daemon, const struct co
 
 static void set_log(struct keep_daemon *daemon)
 {
-	atomic_store(&daemon->log.sink.level, daemon->set.verbose ? KEEP_DEBUG : (int)daemon->conf.log.level);
+	atomic_store(&daemon->log.sink.level, daemon->set.daemon.verbose ? KEEP_DEBUG : (int)daemon->conf.log.level);
 	atomic_store(&daemon->log.sink.json, daemon->conf.log.json);
 }
 

@@ -3,14 +3,14 @@
 #ifndef KEEP_DAEMON_H
 #define KEEP_DAEMON_H
 
-#include "cli/cli.h"
+#include "cli/daemon.h"
 #include "conf/conf.h"
 #include "keep/log.h"
 #include "keep/socket.h"
 
 struct keep_settings { /* of the command line; argv's */
-	const char *conf, *ready_file, *user;
-	bool once, check_config, print_defaults, allow_root, verbose;
+	struct daemon_settings daemon;
+	bool once, print_defaults;
 };
 
 struct keep_daemon {

@@ -20,7 +20,8 @@ static inline void cleanup_trust(gnutls_x509_trust_list_t *held)
 
 struct fetch_settings { /* strings are argv's or the environment's */
 	const char *chain, *issuer, *out, *trust_signer;
-	bool json, quiet, verbose;
+	int json; /* --format: 0 is text */
+	bool quiet, verbose;
 	int report_fd; /* -1: none */
 	const char *urls[FETCH_URLS_MAX];
 	struct fetch_options options; /* .urls is not set yet: see fetch_settings_options() */

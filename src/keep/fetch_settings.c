@@ -45,25 +45,25 @@ static int take_proxy(struct fetch_settings *set, const struct cli *cli)
 
 	*proxies = (struct fetch_proxies){ 0 };
 	if (strcmp(cli->value, "none") == 0)
-		return EXIT_ACCEPTED;
+		return -1;
 	if (strcmp(cli->value, "env") == 0) {
 		proxies_of_environment(proxies);
-		return EXIT_ACCEPTED;
+		return -1;
 	}
 	if (!is_proxy_url(cli->value))
 		return cli_usage(cli->command, "--proxy wants env, none or a URL like http://proxy.example:3128");
 	proxies->all = cli->value;
-	return EXIT_ACCEPTED;
+	return -1;
 }
 
-static int check_url(const struct cli *cli, const char *option)
+static int check_url(const struct cli *cli)
 {
 	struct url url;
 	const char *why;
 
 	if (url_vet(&url, cli->value, strlen(cli->value), &why))
-		return EXIT_ACCEPTED;
-	return cli_usage(cli->command, "--%s %s: %s", option, cli->value, why);
+		return -1;
+	return cli_usage(cli->command, "--%s %s: %s", cli->option->name, cli->value, why);
 }
 
 static int take_url(struct fetch_settings *set, const struct cli *cli)
@@ -71,103 +71,90 @@ static int take_url(struct fetch_settings *set, const struct cli *cli)
 	if (set->options.n_urls == FETCH_URLS_MAX)
 		return cli_usage(cli->command, "more than %d times --url", FETCH_URLS_MAX);
 	set->urls[set->options.n_urls++] = cli->value;
-	return check_url(cli, "url");
+	return check_url(cli);
 }
 
 static int take_hash(struct fetch_settings *set, const struct cli *cli)
 {
 	static const gnutls_digest_algorithm_t hashes[] = { GNUTLS_DIG_SHA1, GNUTLS_DIG_SHA256, GNUTLS_DIG_SHA384,
 							    GNUTLS_DIG_SHA512 };
-	int which = cli_choice(cli, "hash", "sha1 sha256 sha384 sha512");
+	int which, status = cli_choice(cli, &which);
 
-	if (which < 0)
-		return EXIT_USAGE;
-	set->options.hash = hashes[which];
-	return EXIT_ACCEPTED;
+	if (status < 0)
+		set->options.hash = hashes[which];
+	return status;
 }
 
-static int take_number(const struct cli *cli, int id, struct fetch_settings *set)
+static int take_report(struct fetch_settings *set, const struct cli *cli)
 {
-	int64_t number;
+	uint32_t fd;
+	int status = cli_number(cli, 2, 1023, &fd);
 
-	if (id == FETCH_TIMEOUT) {
-		if (!cli_number(cli, "timeout", 1, TIMEOUT_MAX_S, &number))
-			return EXIT_USAGE;
-		set->options.timeout_ms = (uint32_t)number * 1000;
-	} else if (id == FETCH_MAX_SIZE) {
-		if (!cli_number(cli, "max-size", 1, SIZE_MAX_BYTES, &number))
-			return EXIT_USAGE;
-		set->options.max_size = (uint32_t)number;
-	} else if (id == FETCH_MAX_AGE) {
-		if (!cli_number(cli, "max-age", 1, YEAR_S, &number))
-			return EXIT_USAGE;
-		set->options.policy.max_age_s = (uint32_t)number;
-	} else {
-		if (!cli_number(cli, "report", 2, 1023, &number))
-			return EXIT_USAGE;
-		set->report_fd = (int)number;
-		if (fcntl(set->report_fd, F_GETFD) < 0)
-			return cli_usage(cli->command, "--report %d: there is no such file descriptor", set->report_fd);
-	}
-	return EXIT_ACCEPTED;
+	if (status >= 0)
+		return status;
+	set->report_fd = (int)fd;
+	if (fcntl(set->report_fd, F_GETFD) < 0)
+		return cli_usage(cli->command, "--report %d: there is no such file descriptor", set->report_fd);
+	return -1;
 }
 
-static int take_format(struct fetch_settings *set, const struct cli *cli)
+static int take(const struct cli *cli, int id, void *user)
 {
-	int format = cli_choice(cli, "format", "text json");
+	struct fetch_settings *set = user;
 
-	set->json = format == 1;
-	return format < 0 ? EXIT_USAGE : EXIT_ACCEPTED;
-}
-
-/* EXIT_ACCEPTED: go on. */
-static int take_option(struct fetch_settings *set, const struct cli *cli, int id)
-{
 	switch (id) {
+	case CLI_OPERAND:
+		return cli_only(cli, "chain file", &set->chain);
 	case FETCH_ISSUER:
 		set->issuer = cli->value;
-		return EXIT_ACCEPTED;
+		return -1;
 	case FETCH_URL:
 		return take_url(set, cli);
 	case FETCH_FALLBACK_URL:
 		set->options.fallback = cli->value;
-		return check_url(cli, "fallback-url");
+		return check_url(cli);
 	case FETCH_NONCE:
 		set->options.nonce = true;
-		return EXIT_ACCEPTED;
+		return -1;
 	case FETCH_OUT:
 		set->out = cli->value;
-		return EXIT_ACCEPTED;
+		return -1;
 	case FETCH_PROXY:
 		return take_proxy(set, cli);
 	case FETCH_CA:
 		set->options.ca_file = cli->value;
-		return EXIT_ACCEPTED;
+		return -1;
 	case FETCH_FORBID_PRIVATE:
 	case FETCH_ALLOW_PRIVATE:
 		set->options.forbid_private = id == FETCH_FORBID_PRIVATE;
-		return EXIT_ACCEPTED;
+		return -1;
 	case FETCH_HASH:
 		return take_hash(set, cli);
 	case FETCH_ALLOW_SHA1:
 		set->options.policy.allow_sha1_signature = true;
-		return EXIT_ACCEPTED;
+		return -1;
 	case FETCH_TRUST_SIGNER:
 		set->trust_signer = cli->value;
-		return EXIT_ACCEPTED;
+		return -1;
 	case FETCH_JSON:
-		set->json = true;
-		return EXIT_ACCEPTED;
+		set->json = 1;
+		return -1;
 	case FETCH_FORMAT:
-		return take_format(set, cli);
+		return cli_choice(cli, &set->json);
 	case FETCH_QUIET:
 		set->quiet = true;
-		return EXIT_ACCEPTED;
+		return -1;
 	case FETCH_VERBOSE:
 		set->verbose = true;
-		return EXIT_ACCEPTED;
+		return -1;
+	case FETCH_TIMEOUT:
+		return cli_seconds(cli, TIMEOUT_MAX_S, &set->options.timeout_ms);
+	case FETCH_MAX_SIZE:
+		return cli_number(cli, 1, SIZE_MAX_BYTES, &set->options.max_size);
+	case FETCH_MAX_AGE:
+		return cli_number(cli, 1, YEAR_S, &set->options.policy.max_age_s);
 	default:
-		return take_number(cli, id, set);
+		return take_report(set, cli);
 	}
 }
 
@@ -195,32 +182,17 @@ static int check_out(const struct fetch_settings *set, const struct cli_command 
 
 int fetch_settings_parse(struct fetch_settings *set, int argc, char **argv, const struct cli_command *self)
 {
-	struct cli cli;
-	int id, status;
+	int status;
 
 	*set = (struct fetch_settings){ .report_fd = -1 };
 	proxies_of_environment(&set->limits.proxies);
-	cli_init(&cli, self, argc, argv);
-	while ((id = cli_next(&cli)) != CLI_END) {
-		if (id == CLI_HELP)
-			return EXIT_ACCEPTED;
-		if (id == CLI_BAD)
-			return EXIT_USAGE;
-		if (id == CLI_OPERAND && set->chain)
-			return cli_usage(self, "one chain file at a time: %s and then %s", set->chain, cli.value);
-		if (id == CLI_OPERAND) {
-			set->chain = cli.value;
-			continue;
-		}
-		status = take_option(set, &cli, id);
-		if (status)
-			return status;
-	}
+	status = cli_parse(self, argc, argv, take, set);
+	if (status >= 0)
+		return status;
 	if (!set->chain)
 		return cli_usage(self, "which certificate? CHAIN.pem");
-	if (set->issuer && strcmp(set->chain, "-") == 0 && strcmp(set->issuer, "-") == 0)
-		return cli_usage(self, "standard input can be read once: more than one file is \"-\"");
-	return check_out(set, self);
+	status = cli_one_stdin(self, set->chain, set->issuer, NULL);
+	return status >= 0 ? status : check_out(set, self);
 }
 
 struct fetch_options fetch_settings_options(const struct fetch_settings *set)

@@ -11,54 +11,28 @@
 #include <string.h>
 #include <unistd.h>
 
-/* -1: go on; else the exit status. */
-static int parse(struct keep_settings *set, int argc, char **argv, const struct cli_command *self)
+static int take(const struct cli *cli, int id, void *user)
 {
-	struct cli cli;
-	int id;
+	struct keep_settings *set = user;
 
-	cli_init(&cli, self, argc, argv);
-	while ((id = cli_next(&cli)) != CLI_END) {
-		if (id == CLI_HELP)
-			return EXIT_ACCEPTED;
-		if (id == CLI_BAD)
-			return EXIT_USAGE;
-		if (id == CLI_OPERAND)
-			return cli_usage(self, "%s: it takes no operand; the configuration is named with -c FILE",
-					 cli.value);
-		switch (id) {
-		case KEEP_CONF:
-			set->conf = cli.value;
-			break;
-		case KEEP_READY_FILE:
-			set->ready_file = cli.value;
-			break;
-		case KEEP_USER:
-			set->user = cli.value;
-			break;
-		case KEEP_ONCE:
-			set->once = true;
-			break;
-		case KEEP_CHECK_CONFIG:
-			set->check_config = true;
-			break;
-		case KEEP_PRINT_DEFAULTS:
-			set->print_defaults = true;
-			break;
-		case KEEP_ALLOW_ROOT:
-			set->allow_root = true;
-			break;
-		case KEEP_VERBOSE:
-			set->verbose = true;
-			break;
-		}
+	switch (id) {
+	case CLI_OPERAND:
+		return cli_usage(cli->command, "%s: it takes no operand; the configuration is named with -c FILE",
+				 cli->value);
+	case KEEP_ONCE:
+		set->once = true;
+		return -1;
+	case KEEP_PRINT_DEFAULTS:
+		set->print_defaults = true;
+		return -1;
+	default:
+		return daemon_take(cli, id, &set->daemon);
 	}
-	return -1;
 }
 
 int keep_daemon_conf(const struct keep_settings *set, struct conf *out, struct clinch_error *err)
 {
-	int rc = conf_read(out, set->conf, err);
+	int rc = conf_read(out, set->daemon.file, err);
 
 	if (rc < 0)
 		return rc;
@@ -78,7 +52,7 @@ static int check_section(const struct cli_command *self, const struct keep_setti
 {
 	if (conf->has_keep)
 		return EXIT_ACCEPTED;
-	return cli_usage(self, "%s: has no section \"keep\"", set->conf);
+	return cli_usage(self, "%s: has no section \"keep\"", set->daemon.file);
 }
 
 static void note_file(const char *path, void *user)
@@ -104,7 +78,7 @@ static int say_good(const struct cli_command *self, const struct keep_settings *
 		else if (!is_there)
 			cli_say(self, "warning: %s: no file is there now", path);
 	}
-	printf("%s: good\n", set->conf);
+	printf("%s: good\n", set->daemon.file);
 	return EXIT_ACCEPTED;
 }
 
@@ -115,8 +89,7 @@ static int say_good(const struct cli_command *self, const struct keep_settings *
 static int settle(struct keep_daemon *daemon)
 {
 	struct clinch_error err = { 0 };
-	bool by_stdin = daemon->set.conf[0] == '-' && !daemon->set.conf[1];
-	const char *user = daemon->set.user;
+	const struct daemon_settings *set = &daemon->set.daemon;
 	int status;
 
 	if (keep_daemon_conf(&daemon->set, &daemon->conf, &err) < 0)
@@ -124,10 +97,10 @@ static int settle(struct keep_daemon *daemon)
 	status = check_section(daemon->self, &daemon->set, &daemon->conf);
 	if (status != EXIT_ACCEPTED)
 		return status;
-	if (daemon->set.check_config)
+	if (set->check_config)
 		return say_good(daemon->self, &daemon->set, &daemon->conf);
-	status = daemon_become(daemon->self, user ? user : daemon->conf.user, daemon->set.allow_root);
-	if (status != EXIT_ACCEPTED || by_stdin)
+	status = daemon_become(daemon->self, set, daemon->conf.user);
+	if (status != EXIT_ACCEPTED || !daemon_reads_again(set))
 		return status;
 	conf_done(&daemon->conf);
 	return keep_daemon_conf(&daemon->set, &daemon->conf, &err) < 0 ? say_error(daemon->self, &err) : EXIT_ACCEPTED;
@@ -135,8 +108,8 @@ static int settle(struct keep_daemon *daemon)
 
 static int keep_main(int argc, char **argv, const struct cli_command *self)
 {
-	struct keep_daemon daemon = { .self = self, .set = { .conf = CONF_PATH } };
-	int status = parse(&daemon.set, argc, argv, self);
+	struct keep_daemon daemon = { .self = self, .set = { .daemon.file = CONF_PATH } };
+	int status = cli_parse(self, argc, argv, take, &daemon.set);
 
 	if (status >= 0)
 		return status;
@@ -145,7 +118,7 @@ static int keep_main(int argc, char **argv, const struct cli_command *self)
 		return EXIT_ACCEPTED;
 	}
 	status = settle(&daemon);
-	if (status == EXIT_ACCEPTED && !daemon.set.check_config)
+	if (status == EXIT_ACCEPTED && !daemon.set.daemon.check_config)
 		status = keep_daemon_run(&daemon);
 	conf_done(&daemon.conf);
 	return status;
