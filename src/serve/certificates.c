@@ -110,22 +110,36 @@ static void end_waiting(struct state *state, const struct look *look, int64_t no
 	state_number(state);
 }
 
-static void tell_error(struct state *state, const struct clinch_error *err, const struct serve_hooks *hooks)
-{
-	if (err->code && strcmp(err->text, state->last_error) != 0)
-		event_say(hooks, SERVE_REFRESH_FAILED, SERVE_WARNING, "%s; what was in use stays", err->text);
-	memcpy(state->last_error, err->text, sizeof(state->last_error));
-}
-
-void state_refresh(struct state *state, int64_t now, const struct serve_hooks *hooks)
+/* An error that stays comes with each look, and is said once: by `said`, of this stapler. */
+static void refresh(clinch_stapler_t *stapler, char said[STATE_ERROR_SIZE], int64_t now, const struct serve_hooks *hooks)
 {
 	struct clinch_error err = { .code = 0 };
 
+	(void)clinch_stapler_refresh(stapler, now, &err); /* it is in err */
+	if (err.code && strcmp(err.text, said) != 0)
+		event_say(hooks, SERVE_REFRESH_FAILED, SERVE_WARNING, "%s; what was in use stays", err.text);
+	memcpy(said, err.text, STATE_ERROR_SIZE);
+}
+
+static bool any_waits(const struct state *state)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < state->n_certificates && !any; i++)
+		any = state->certificate[i].waits;
+	return any;
+}
+
+/* One that waits is looked at whatever is wrong with those that are served. */
+void state_refresh(struct state *state, int64_t now, const struct serve_hooks *hooks)
+{
 	/* Ten thousand files that have been read this moment are not looked at again before it is ready. */
-	if (state->looked && clinch_stapler_refresh(state->stapler, now, &err) == 0 && state->waiting)
-		(void)clinch_stapler_refresh(state->waiting, now, &err); /* it is in err */
+	if (state->looked) {
+		refresh(state->stapler, state->error_of_served, now, hooks);
+		if (any_waits(state))
+			refresh(state->waiting, state->error_of_waiting, now, hooks);
+	}
 	state->looked = true;
-	tell_error(state, &err, hooks);
 	for (unsigned i = 0; i < state->n_certificates; i++) {
 		struct look look = { .certificate = &state->certificate[i], .hooks = hooks };
 

@@ -50,7 +50,8 @@ static void inherit(struct state *next, const struct state *now)
 		mine->this_update = theirs->this_update;
 		memcpy(mine->fingerprint, theirs->fingerprint, sizeof(mine->fingerprint));
 	}
-	memcpy(next->last_error, now->last_error, sizeof(next->last_error));
+	memcpy(next->error_of_served, now->error_of_served, sizeof(next->error_of_served));
+	memcpy(next->error_of_waiting, now->error_of_waiting, sizeof(next->error_of_waiting));
 }
 
 static void release(struct server *server, struct candidate *candidate)

@@ -11,6 +11,7 @@
 #include <clinch/stapler.h>
 
 #define STATE_ALPN_MAX 32
+#define STATE_ERROR_SIZE sizeof(((struct clinch_error *)0)->text)
 
 struct certificate {             /* the main thread's: where it is, and what was told of it */
 	const char *chain, *key; /* the configuration's */
@@ -38,8 +39,8 @@ struct state {
 
 	struct certificate *certificate; /* the main thread's */
 	unsigned n_certificates;
-	bool looked;          /* at files for changes, since they were read */
-	char last_error[360]; /* of a refresh; "": none */
+	bool looked; /* at files for changes, since they were read */
+	char error_of_served[STATE_ERROR_SIZE], error_of_waiting[STATE_ERROR_SIZE]; /* of the last refresh; "": none */
 };
 
 /*

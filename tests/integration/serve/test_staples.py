@@ -9,7 +9,8 @@ from OpenSSL import SSL
 
 from harness import Failed, case, expect, expect_equal, expect_in, expect_match, main, new_tempdir, run, wait_for
 from pki import Pki
-from scene import (NOWHERE, Serve, Store, TLS12, TLS13, accepts_tls, check, digest, echo, Backend, leaf, look, pki, plain)
+from scene import (NOWHERE, Serve, Store, TLS12, TLS13, accepts_tls, check, digest, echo, Backend, leaf, look, pki, plain,
+                   write_configuration)
 
 rsa = pki.leaf("www.example.org", kind="rsa", label="rsa", ocsp_url=NOWHERE)
 other = pki.leaf("other.example.org", ocsp_url=NOWHERE)
@@ -220,6 +221,22 @@ def a_certificate_that_waits_is_sent_to_nobody_before_its_staple():
         store.put(must)
         wait_for(lambda: accepts_tls(server, "must.example.org"), 5, "the certificate to be served")
         expect(look(server.address, name="must.example.org").staple, "no staple")
+
+
+@case
+def what_is_wrong_with_another_response_keeps_no_certificate_waiting():
+    store, path = Store(), os.path.join(new_tempdir(), "clinch.yaml")
+    os.mkdir(os.path.join(store.dir, digest(leaf) + ".der"))  # it cannot be read, at no look
+    with Backend(echo) as backend:
+        write_configuration(path, store, backend, (leaf,), "ready_timeout: 1s")
+    with open(path, "a", encoding="ascii") as f:
+        f.write(f'    - {{ chain: "{must.chain_file}", key: "{must.key_file}", must_staple: wait }}\n')
+    with Serve(conf=path, store=store) as server:
+        expect_in(digest(leaf), server.wait_event("refresh-failed")[0]["text"], "what is said")
+        store.put(must)
+        wait_for(lambda: look(server.address, name="must.example.org").leaf == must.cert.serial_number, 10, "it to be served")
+        expect(look(server.address, name="must.example.org").staple, "no staple")
+        expect_equal(len(server.events("refresh-failed")), 1, "lines about the other one")
 
 
 @case
