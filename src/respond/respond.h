@@ -38,7 +38,7 @@ struct respond_conf {
 	unsigned ids;             /* CertIDs of one request; 0: RESPOND_IDS */
 	unsigned threads;         /* that answer, each address; 0: one a core this process may use */
 	unsigned connections;     /* 0: 20000 */
-	uint32_t request_ms;      /* for a whole request, from connection to the last byte of the answer; 0: 10000 */
+	uint32_t request_ms;      /* to the end of a first header, and from any to its answer's; 0: 10000 */
 	uint32_t idle_ms;         /* from an answer to the next request's header; 0: 60000 */
 	uint32_t drain_ms;        /* after SIGTERM; 0: 10000 */
 	const char *metrics;      /* "127.0.0.1:9469"; NULL: none */

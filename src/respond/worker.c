@@ -105,7 +105,7 @@ static int64_t allowance(const struct http_worker *worker, const struct exchange
 		return ms;
 	if (atomic_load_explicit(&shared->draining, memory_order_relaxed))
 		return 0;
-	return worker->open > shared->connections / 8 * 7 && ms > PRESSED_MS ? PRESSED_MS : ms;
+	return worker->open > shared->connections * 7 / 8 && ms > PRESSED_MS ? PRESSED_MS : ms;
 }
 
 /* What waits for a signature was woken by pool_expire() in time, unless it is being made: nobody can end that, and a module

@@ -10,7 +10,7 @@ import ask
 from harness import case, expect, expect_equal, main, new_tempdir, skip, wait_for
 from issuer import Ca, Index
 from respond import Respond, read
-from talk import Talk, exchange, post
+from talk import Talk, exchange, post, seconds_until_ended
 
 GOOD = 0x1001
 ca = Ca(new_tempdir(), "ours")
@@ -82,6 +82,14 @@ def more_connections_than_are_allowed_wait():
         wait_for(lambda: one.descriptors() > before, 5, "connections")
         expect(one.descriptors() <= before + 20, f"{one.descriptors() - before} connections, of 20 that are allowed")
         others_wait_and_are_answered(one, held)
+
+
+@case
+def of_a_few_connections_one_is_not_nearly_all():
+    with Respond(None, *FIXED, "--connections", "3", "--threads", "1", "--request-timeout", "30") as one, Talk(one.address) as talk:
+        talk.send(plain[:10])
+        expect_equal(seconds_until_ended(talk, 2.5), None, "how long it is left alone")
+        expect_equal(read(talk.send(plain[10:]).read()).single.status, "good", "status")
 
 
 @case
