@@ -27,12 +27,36 @@ static void tell_systemd(const struct respond_event *event)
 		daemon_notify("STOPPING=1");
 }
 
+static void apply_log(struct responding *responding, const struct respond_loaded *loaded)
+{
+	const struct respond_settings *set = &responding->set;
+	int level = set->verbose ? RESPOND_DEBUG : set->file ? (int)loaded->file.log.level : RESPOND_INFO;
+
+	atomic_store(&responding->log.level, level);
+	atomic_store(&responding->log.json, set->json || (set->file && loaded->file.log.json));
+}
+
+/* The one before has been released by now. */
+static void apply_reloaded_log(struct responding *responding)
+{
+	for (int i = 0; i < 2; i++)
+		if (responding->loaded[i])
+			apply_log(responding, responding->loaded[i]);
+}
+
 static void on_event(const struct respond_event *event, void *user)
 {
 	struct responding *responding = user;
 
+	if (event->kind == RESPOND_RELOADED)
+		apply_reloaded_log(responding);
 	respond_log_event(&responding->log, event);
 	tell_systemd(event);
+}
+
+static void notice(struct responding *responding, enum respond_level level, const char *text)
+{
+	on_event(&(struct respond_event){ .kind = RESPOND_NOTICE, .level = level, .text = text, .n = -1 }, responding);
 }
 
 static void on_ready(const char *const *bound, size_t n, void *user)
@@ -53,6 +77,7 @@ static void on_alive(void *user)
 
 /* ---- configurations ---- */
 
+<<<<<<< Updated upstream
 static void apply_log(struct responding *responding, const struct respond_loaded *loaded)
 {
 	const struct respond_settings *set = &responding->set;
@@ -62,6 +87,8 @@ static void apply_log(struct responding *responding, const struct respond_loaded
 	atomic_store(&responding->log.json, set->daemon.json || (set->daemon.file && loaded->file.log.json));
 }
 
+=======
+>>>>>>> Stashed changes
 static const struct respond_conf *on_reload(void *user)
 {
 	struct responding *responding = user;
@@ -69,13 +96,10 @@ static const struct respond_conf *on_reload(void *user)
 	struct respond_loaded *loaded;
 
 	if (respond_load(&loaded, &responding->set, &err) < 0) {
-		on_event(
-			&(struct respond_event){ .kind = RESPOND_NOTICE, .level = RESPOND_ERROR, .text = err.text, .n = -1 },
-			responding);
+		notice(responding, RESPOND_ERROR, err.text);
 		return NULL;
 	}
 	responding->loaded[responding->loaded[0] != NULL] = loaded;
-	apply_log(responding, loaded);
 	return &loaded->conf;
 }
 
@@ -148,6 +172,8 @@ static int respond(struct responding *responding)
 	struct clinch_error err = { .code = 0 };
 
 	daemon_no_core();
+	if (responding->watchdog_ms && responding->watchdog_ms < 1000)
+		notice(responding, RESPOND_WARNING, DAEMON_WATCHDOG_TOO_FAST);
 	return respond_run(&responding->first->conf, &hooks, &err) < 0 ? exit_for(responding, &err) : EXIT_ACCEPTED;
 }
 

@@ -108,8 +108,7 @@ static int on_begin(struct uv_loop_s *loop, void *user, struct clinch_error *err
 	char text[128];
 
 	if (serving->watchdog_ms && serving->watchdog_ms < 1000)
-		say(serving, SERVE_NOTICE, SERVE_WARNING,
-		    "the watchdog wants a sign more often than it is given one, once a second: set WatchdogSec= to 2s or more");
+		say(serving, SERVE_NOTICE, SERVE_WARNING, DAEMON_WATCHDOG_TOO_FAST);
 	if (!serving->first->metrics)
 		return 0;
 	int code = metrics_http_new(&serving->metrics, loop, serving->first->metrics, what, &pages, err);

@@ -178,6 +178,41 @@ def it_listens_on_several_addresses():
 
 
 @case
+def the_log_is_as_the_configuration_in_use_says():
+    """A reload changes it; one that is refused does not."""
+
+    def again(level, *authorities):
+        configuration(*authorities, path=conf)
+        with open(conf, encoding="utf-8") as f:
+            text = f.read()
+        write(conf, text.replace("level: debug", f"level: {level}").encode())
+
+    rows = Index(os.path.join(new_tempdir(), "index.txt")).add("V", GOOD).save()
+    entry = authority(ca, delegate, index=rows.path)
+    conf = configuration(entry)
+    again("info", entry)
+    with Respond(conf) as one:
+        again("error", entry, authority(ca, delegate, index=rows.path + ".not-there"))
+        one.hup()
+        one.wait_said("reload-failed")
+        since = one.mark()
+        rows.add("V", OVER).save()
+        one.wait_said("loaded", rows.path, since=since)  # is told at level info
+        again("debug", entry)
+        one.hup()
+        one.wait_said("reloaded")
+        one.hup()
+        one.wait_said("reloading")  # at level debug
+
+
+@case
+def a_watchdog_that_is_too_fast_is_said():
+    for microseconds, said in ((400000, 1), (4000000, 0)):
+        with Respond(None, *FIXED, env={"WATCHDOG_USEC": str(microseconds)}) as one:
+            expect_equal(len([e for e in one.events("notice", "warning") if "WatchdogSec=" in e["text"]]), said, "times that it is said")
+
+
+@case
 def idle_connections_end_when_the_setting_says():
     with Respond(None, *FIXED, "--idle-timeout", "1") as one, Talk(one.address) as talk:  # 60 s by default
         expect_equal(talk.send(get("/")).read().status, 200, "status")
