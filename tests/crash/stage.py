@@ -196,7 +196,7 @@ class Life:
     """Of a response, from its bytes."""
 
     def __init__(self, der):
-        response = ocsp.load_der_ocsp_response(der)
+        response, self.der = ocsp.load_der_ocsp_response(der), der
         self.this_update, self.until = this_update(response), until(response)
         # the serving rule: not in the last 10 % of a short life
         self.served_until = self.until - min(300, (self.until - self.this_update) / 10)
