@@ -199,5 +199,7 @@ void holding_close(struct keeper *keeper);
 /* ---- sweep.c: files of certificates that are gone ---- */
 void sweep_tick(struct keeper *keeper);
 void sweep_done(struct keeper *keeper);
+/* Is it what a keeper left that was killed? The store's lock says that no other is at work. */
+bool sweep_is_temporary(const char *name);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Issuers that are missing from their files: asked for by the certificate's caIssuers URL, one quest an issuer. What was
- * found is kept beside the responses (`issuer-<sha256>.crt`): after a restart without a network, what the store holds could
+ * found is kept beside the responses (issuers/<sha256>.crt): after a restart without a network, what the store holds could
  * not be verified without it.
  */
 #include "base/cleanup.h"
@@ -14,8 +14,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define PREFIX "issuer-"
 #define SUFFIX ".crt"
 
 struct quest {
@@ -58,17 +59,32 @@ static void remove_quest(struct quest *quest)
 	free(quest);
 }
 
+/* What root finds before the keeper's first start is to be the keeper's, whose store it is. */
+static void make_dir(const char *store, const char *path)
+{
+	struct stat owner;
+
+	if (mkdir(path, 0755) < 0 || geteuid() != 0 || stat(store, &owner) < 0)
+		return;
+	if (lchown(path, owner.st_uid, owner.st_gid) < 0)
+		return; /* as below */
+}
+
 static void save(const struct keeper *keeper, const gnutls_datum_t *issuer)
 {
 	char path[PATH_MAX];
 	uint8_t fingerprint[FINGERPRINT_LEN];
-	int len = snprintf(path, sizeof(path), "%s/" PREFIX, keeper->conf->store);
 
-	if (len < 0 || (size_t)len + 2 * sizeof(fingerprint) + sizeof(SUFFIX) > sizeof(path) ||
+	if (!store_issuers_path(keeper->conf->store, path) ||
 	    gnutls_hash_fast(GNUTLS_DIG_SHA256, issuer->data, issuer->size, fingerprint) < 0)
 		return;
+	make_dir(keeper->conf->store, path);
+	size_t len = strlen(path);
+	if (len + 1 + 2 * sizeof(fingerprint) + sizeof(SUFFIX) > sizeof(path))
+		return;
+	path[len++] = '/';
 	for (size_t i = 0; i < sizeof(fingerprint); i++)
-		len += snprintf(path + len, 3, "%02x", fingerprint[i]);
+		len += (size_t)snprintf(path + len, 3, "%02x", fingerprint[i]);
 	memcpy(path + len, SUFFIX, sizeof(SUFFIX));
 	/* when it cannot be written, the next start asks for it again */
 	if (file_replace(path, issuer->data, issuer->size, 0644, NULL) < 0)
@@ -183,20 +199,26 @@ void quests_tick(struct keeper *keeper)
 		}
 }
 
+static void load(struct keeper *keeper, int dir, const char *name)
+{
+	auto_buf bytes = { .max = CHAIN_FILE_MAX };
+
+	if (sweep_is_temporary(name))
+		unlinkat(dir, name, 0);
+	if (*name == '.' || file_read_at(dir, name, &bytes, name, NULL) < 0)
+		return;
+	issuers_add(&keeper->issuers, &(gnutls_datum_t){ bytes.data, (unsigned)bytes.len });
+}
+
 /* Nothing is believed by them that their key did not sign: a damaged file is passed over. */
 void quests_load(struct keeper *keeper)
 {
-	DIR *dir = opendir(keeper->conf->store);
+	char path[PATH_MAX];
+	DIR *dir = store_issuers_path(keeper->conf->store, path) ? opendir(path) : NULL;
 	struct dirent *entry;
 
-	while (dir && (entry = readdir(dir))) {
-		auto_buf bytes = { .max = CHAIN_FILE_MAX };
-		if (strncmp(entry->d_name, PREFIX, sizeof(PREFIX) - 1) != 0 ||
-		    file_read_at(dirfd(dir), entry->d_name, &bytes, entry->d_name, NULL) < 0)
-			continue;
-		gnutls_datum_t der = { bytes.data, (unsigned)bytes.len };
-		issuers_add(&keeper->issuers, &der);
-	}
+	while (dir && (entry = readdir(dir)))
+		load(keeper, dirfd(dir), entry->d_name);
 	if (dir)
 		closedir(dir);
 }

@@ -88,13 +88,17 @@ static void forget_unmet(struct sweep *sweep)
 		sweep->at[i].met = false;
 }
 
+bool sweep_is_temporary(const char *name)
+{
+	return strncmp(name, ".clinch-", 8) == 0 && strcmp(name + strlen(name) - 4, ".tmp") == 0;
+}
+
 static void look_at(struct keeper *keeper, int dir, const char *name, int64_t now)
 {
 	uint8_t fingerprint[FINGERPRINT_LEN];
 	struct unclaimed *unclaimed;
 
-	/* we hold the lock: a temporary file is what an earlier keeper left when it was killed */
-	if (strncmp(name, ".clinch-", 8) == 0 && strcmp(name + strlen(name) - 4, ".tmp") == 0) {
+	if (sweep_is_temporary(name)) {
 		unlinkat(dir, name, 0);
 		return;
 	}

@@ -189,6 +189,13 @@ int store_load(const struct store *store, const clinch_subject_t *subject, int64
 	return 0;
 }
 
+bool store_issuers_path(const char *store_dir, char out[PATH_MAX])
+{
+	int len = snprintf(out, PATH_MAX, "%s/issuers", store_dir);
+
+	return len > 0 && len < PATH_MAX;
+}
+
 void store_path(const struct store *store, const clinch_subject_t *subject, char out[PATH_MAX])
 {
 	char name[NAME_SIZE];

@@ -42,6 +42,13 @@ void store_follow(struct store *store);
 int store_load(const struct store *store, const clinch_subject_t *subject, int64_t now, const struct clinch_policy *policy,
 	       clinch_response_t **out, struct clinch_verdict *verdict, struct clinch_error *err);
 
+/*
+ * The directory in a store for issuers that a keeper found, of certificates whose files are without: a file each, with the
+ * certificate in any form, whatever its name is; names that begin with a dot are none. It need not be there. Nothing
+ * vouches for what they are but the signature of the certificate whose issuer is looked for. False: the path is too long.
+ */
+bool store_issuers_path(const char *store_dir, char out[PATH_MAX]);
+
 /* The path of its file, for messages. */
 void store_path(const struct store *store, const clinch_subject_t *subject, char out[PATH_MAX]);
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "der/oid.h"
+#include "store/store.h"
 #include "tls/hello.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -238,27 +239,7 @@ static int find_in_system(gnutls_datum_t *out, const gnutls_datum_t *der)
 	return rc < 0 ? -1 : 0;
 }
 
-#define KEPT_MAX 256 /* issuers that a keeper may have found */
-
-static bool is_kept_issuer(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len > 11 && strncmp(name, "issuer-", 7) == 0 && strcmp(name + len - 4, ".crt") == 0;
-}
-
-unsigned kept_issuers(const char *store_dir)
-{
-	DIR *dir = opendir(store_dir);
-	struct dirent *entry;
-	unsigned n = 0;
-
-	while (dir && n < KEPT_MAX && (entry = readdir(dir)))
-		n += is_kept_issuer(entry->d_name);
-	if (dir)
-		closedir(dir);
-	return n;
-}
+#define KEPT_MAX 4096 /* issuers that a keeper may have found */
 
 static bool copy_datum(gnutls_datum_t *out, const gnutls_datum_t *from)
 {
@@ -283,16 +264,17 @@ static bool holds_issuer(int dir, const char *name, const gnutls_datum_t *cert, 
 	return found && copy_datum(out, found);
 }
 
-/* What a keeper found by the certificate's caIssuers URL, and keeps beside the responses. */
+/* What a keeper found by the certificate's caIssuers URL. */
 static int find_in_store(gnutls_datum_t *out, const char *store_dir, const gnutls_datum_t *cert)
 {
-	DIR *dir = store_dir ? opendir(store_dir) : NULL;
+	char path[PATH_MAX];
+	DIR *dir = store_dir && store_issuers_path(store_dir, path) ? opendir(path) : NULL;
 	struct dirent *entry;
 	bool found = false;
 	unsigned n = 0;
 
 	while (dir && !found && n < KEPT_MAX && (entry = readdir(dir))) {
-		if (!is_kept_issuer(entry->d_name))
+		if (entry->d_name[0] == '.')
 			continue;
 		found = holds_issuer(dirfd(dir), entry->d_name, cert, out);
 		n++;

@@ -53,9 +53,6 @@ struct issuers {
 int identity_new(struct identity **out, const struct chain *chain, gnutls_privkey_t key, struct issuers *issuers,
 		 const char *name, struct clinch_error *err);
 
-/* How many issuers a keeper has found so far: when there are more, an identity without one may get it by being made anew. */
-unsigned kept_issuers(const char *store_dir);
-
 /* ---- staples ---- */
 
 struct staples *staples_new(void); /* empty ones; NULL without memory */

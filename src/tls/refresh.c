@@ -177,36 +177,39 @@ static bool lacks_issuer(const struct entry *entry)
 	       newest->response != CERT_SHORT_LIVED;
 }
 
-/* The directory is read where one is missing and something has changed there. */
-static void count_kept_issuers(clinch_stapler_t *stapler)
+/* What may have come there since: where one is missing, and no directory is read for it that changes with each response. */
+static struct stamp look_for_issuers(const clinch_stapler_t *stapler)
 {
+	char path[PATH_MAX];
 	bool any = false;
 
 	for (unsigned i = 0; i < stapler->n && !any; i++)
 		any = lacks_issuer(stapler->entry[i]);
-	if (!any || !stapler->store_dir)
-		return;
-	struct stamp stamp = stamp_of(stapler->store_dir);
-	if (stamp_equals(&stamp, &stapler->store_stamp))
-		return;
-	stapler->store_stamp = stamp;
-	stapler->kept_issuers = kept_issuers(stapler->store_dir);
+	return any && stapler->store_dir && store_issuers_path(stapler->store_dir, path) ? stamp_of(path)
+											 : (struct stamp){ .size = 0 };
+}
+
+/* Times of files have a tick: what changed this moment may do so once more and look the same, and is looked at again. */
+static struct stamp if_settled(const struct stamp *stamp, int64_t now)
+{
+	return now - stamp->modified.tv_sec > 1 || stamp->modified.tv_sec - now > 1 ? *stamp : (struct stamp){ .size = 0 };
 }
 
 /* Certificate and key change one after the other: until they fit, the old pair stays, and each change is looked at once. */
-static int reload_pair(clinch_stapler_t *stapler, struct entry *entry, int64_t now, struct clinch_error *err)
+static int reload_pair(clinch_stapler_t *stapler, struct entry *entry, const struct stamp *kept, int64_t now,
+		       struct clinch_error *err)
 {
 	if (!entry->chain_file)
 		return 0;
 	struct stamp chain = stamp_of(entry->chain_file), key = stamp_of(entry->key_file);
-	bool more_issuers = entry->kept_issuers != stapler->kept_issuers && lacks_issuer(entry);
+	bool more_issuers = lacks_issuer(entry) && !stamp_equals(kept, &entry->kept_stamp);
 	if (!more_issuers && stamp_equals(&chain, &entry->chain_stamp) && stamp_equals(&key, &entry->key_stamp))
 		return 0;
 	struct identity *renewed;
 	int code = stapler_load_pair(stapler, entry->chain_file, entry->key_file, &renewed, err);
 	if (code == CLINCH_E_MEMORY)
 		return code;
-	entry->kept_issuers = stapler->kept_issuers;
+	entry->kept_stamp = if_settled(kept, now);
 	entry->chain_stamp = chain;
 	entry->key_stamp = key;
 	if (code < 0)
@@ -253,10 +256,10 @@ bool stapler_promote_pending(clinch_stapler_t *stapler, struct entry *entry, int
 	return true;
 }
 
-static int refresh_entry(clinch_stapler_t *stapler, struct entry *entry, int64_t now, bool *changed,
-			 struct clinch_error *err)
+static int refresh_entry(clinch_stapler_t *stapler, struct entry *entry, const struct stamp *kept, int64_t now,
+			 bool *changed, struct clinch_error *err)
 {
-	int first = reload_pair(stapler, entry, now, err);
+	int first = reload_pair(stapler, entry, kept, now, err);
 	int code = stapler_load_staples(stapler, entry->identity, entry->staple_file[0], now, first ? NULL : err);
 
 	first = first ? first : code;
@@ -275,9 +278,9 @@ int clinch_stapler_refresh(clinch_stapler_t *stapler, int64_t now, struct clinch
 
 	pthread_mutex_lock(&stapler->lock);
 	stapler_has_store(stapler);
-	count_kept_issuers(stapler);
+	struct stamp kept = look_for_issuers(stapler);
 	for (unsigned i = 0; i < stapler->n; i++) {
-		int code = refresh_entry(stapler, stapler->entry[i], now, &changed, first ? NULL : err);
+		int code = refresh_entry(stapler, stapler->entry[i], &kept, now, &changed, first ? NULL : err);
 		first = first ? first : code;
 	}
 	/* Without memory the set before stays published, and holds what it needs; the next change tries again. */

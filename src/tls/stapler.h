@@ -31,7 +31,7 @@ struct entry {
 	int64_t pending_since;
 	char *chain_file, *key_file; /* NULL: from memory; key_file may be a URL */
 	struct stamp chain_stamp, key_stamp;
-	unsigned kept_issuers; /* there were so many when it was read; counted only where its issuer is missing */
+	struct stamp kept_stamp; /* of the store's directory of issuers; looked at where its issuer is missing */
 	struct looked_at staple_file[2][IDENTITY_CHAIN_MAX]; /* of identity, of pending */
 };
 
@@ -46,8 +46,6 @@ struct clinch_stapler {
 	struct issuers issuers; /* locked inside */
 	char *issuers_file;     /* where the extra ones are from; NULL: nowhere */
 	struct stamp issuers_stamp;
-	struct stamp store_stamp; /* when kept_issuers were counted */
-	unsigned kept_issuers;
 	enum clinch_chain_staples chain_staples;
 	bool drop_revoked, refuse_unstapled;
 	struct clinch_policy policy;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Chain and key files that change under a stapler: taken as a pair, and without a gap in what is stapled. */
+#include "store/store.h"
 #include "talk.h"
 #include "unit.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -225,6 +227,47 @@ static void what_was_taken_ahead_of_time_holds_nothing_up(void **state)
 	clinch_stapler_free(stapler);
 }
 
+/* The chain's certificate without its issuer, or its issuer alone. */
+static struct blob part_of(const struct made *made, bool issuer)
+{
+	size_t leaf_len =
+		(size_t)((const uint8_t *)strstr((const char *)made->chain.data + 1, "-----BEGIN") - made->chain.data);
+	return issuer ? blob_of(made->chain.data + leaf_len, made->chain.len - leaf_len)
+		      : blob_of(made->chain.data, leaf_len);
+}
+
+/* What a keeper finds comes one after the other, and may do so within one tick of the times of their directory, which then
+ * does not show it. */
+static void an_issuer_that_is_missing_is_taken_once_it_is_in_the_store(void **state)
+{
+	(void)state;
+	struct made made = make_leaf(KEY_LEAF, "6d", "a.test", BLOB_NONE);
+	const struct clinch_stapler_options options = { .store_dir = dir };
+	clinch_stapler_t *stapler = stapler_of(&options);
+	char issuers[PATH_MAX], found_path[PATH_MAX + 8], response_path[400];
+	struct blob issuer = part_of(&made, true);
+	int64_t now = time(NULL);
+	put(chain_path, part_of(&made, false));
+	put(key_path, made.key);
+	name_of_response(response_path, sizeof(response_path), &made);
+	put(response_path, staple(&made, -HOUR, 3 * DAY, status_good()));
+	assert_int_equal(clinch_stapler_add_file(stapler, chain_path, key_path, NULL), 0);
+	assert_true(store_issuers_path(dir, issuers));
+	snprintf(found_path, sizeof(found_path), "%s/found", issuers);
+	assert_int_equal(mkdir(issuers, 0755), 0);
+	put(found_path, blob_of("none", 4));
+	assert_int_equal(clinch_stapler_refresh(stapler, now, NULL), 0);
+	expect_stapled(stapler, now, false);
+	FILE *file = fopen(found_path, "w"); /* in place: the directory's times stay */
+	assert_non_null(file);
+	assert_int_equal(fwrite(issuer.data, 1, issuer.len, file), issuer.len);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(clinch_stapler_refresh(stapler, now, NULL), 0);
+	expect_stapled(stapler, now, true);
+	assert_int_equal(unlink(found_path) + rmdir(issuers) + unlink(response_path), 0);
+	clinch_stapler_free(stapler);
+}
+
 #define F(function) cmocka_unit_test_setup_teardown(function, make_dir, remove_dir)
 
 static int done(void **state)
@@ -244,6 +287,7 @@ int main(void)
 		F(a_clock_that_is_set_back_makes_it_wait_once_more_and_not_for_ever),
 		F(what_was_refused_under_a_wrong_clock_is_judged_again),
 		F(what_was_taken_ahead_of_time_holds_nothing_up),
+		F(an_issuer_that_is_missing_is_taken_once_it_is_in_the_store),
 	};
 	return cmocka_run_group_tests_name("renewal", tests, NULL, done);
 }
