@@ -30,10 +30,10 @@ static void tell_systemd(const struct respond_event *event)
 static void apply_log(struct responding *responding, const struct respond_loaded *loaded)
 {
 	const struct respond_settings *set = &responding->set;
-	int level = set->verbose ? RESPOND_DEBUG : set->file ? (int)loaded->file.log.level : RESPOND_INFO;
+	int level = set->daemon.verbose ? RESPOND_DEBUG : set->daemon.file ? (int)loaded->file.log.level : RESPOND_INFO;
 
 	atomic_store(&responding->log.level, level);
-	atomic_store(&responding->log.json, set->json || (set->file && loaded->file.log.json));
+	atomic_store(&responding->log.json, set->daemon.json || (set->daemon.file && loaded->file.log.json));
 }
 
 /* The one before has been released by now. */
@@ -77,18 +77,6 @@ static void on_alive(void *user)
 
 /* ---- configurations ---- */
 
-<<<<<<< Updated upstream
-static void apply_log(struct responding *responding, const struct respond_loaded *loaded)
-{
-	const struct respond_settings *set = &responding->set;
-	int level = set->daemon.verbose ? RESPOND_DEBUG : set->daemon.file ? (int)loaded->file.log.level : RESPOND_INFO;
-
-	atomic_store(&responding->log.level, level);
-	atomic_store(&responding->log.json, set->daemon.json || (set->daemon.file && loaded->file.log.json));
-}
-
-=======
->>>>>>> Stashed changes
 static const struct respond_conf *on_reload(void *user)
 {
 	struct responding *responding = user;

@@ -50,14 +50,12 @@ void daemon_notify_reloading(void); /* with the time that systemd wants beside i
 
 /* How often WATCHDOG=1 is wanted, in milliseconds: half of the time-out. 0: it is not. */
 uint32_t daemon_watchdog_ms(void);
-<<<<<<< Updated upstream
 /* Once a second, by the thread that matters; `seconds` counts them. */
 void daemon_alive(uint32_t watchdog_ms, unsigned seconds);
-=======
+
 /* For who gives one a second, and is wanted to oftener. */
 #define DAEMON_WATCHDOG_TOO_FAST                                                                                            \
 	"the watchdog wants a sign more often than it is given one, once a second: set WatchdogSec= to 2s or more"
->>>>>>> Stashed changes
 
 /* --ready-file: `text` in a file that appears whole, or not at all. False: it was said. */
 bool daemon_ready_file(const struct cli_command *self, const char *path, const char *text);
