@@ -61,7 +61,7 @@ class Row:
 
     def is_over(self):
         if "refresh" not in self.wanted:
-            return "good" in self.told and time.monotonic() > self.told_at["good"] + LAG_S[self.cell.kind] + 2
+            return "good" in self.told and time.monotonic() > self.told_at["good"] + 2 * LAG_S[self.cell.kind] + 2
         held = self.held_last()
         return held is not None and time.time() > over_at(held) + 3
 
@@ -120,7 +120,7 @@ class Row:
         at, lag, sent = self.told_at["first"], LAG_S[self.cell.kind], self.held_first()
         if isinstance(self.wanted["first"], Held):
             self.expect_on_wire(None, 0, sent.at, "after the start")
-            at = self.told_at["good"]
+            at, lag = self.told_at["good"], 2 * lag  # nothing follows it soon: a busy machine has its time
         elif self.cell.kind == "serve":
             lag = 0  # it listens when what can be there is there
         self.expect_on_wire(sent, at + lag, self.first_ends(sent), "once it was held")
