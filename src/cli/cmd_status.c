@@ -204,6 +204,18 @@ static void add_state(struct buf *line, const struct summary *summary, const str
 	}
 }
 
+/* What a plugin says is a line, and ends at a bar. */
+static void print_sentence(const void *text, size_t len)
+{
+	auto_buf safe = { .max = 16384 };
+
+	report_printable(&safe, text, len);
+	for (size_t i = 0; i < safe.len; i++)
+		if (safe.data[i] == '|')
+			safe.data[i] = '!';
+	fwrite(safe.data, 1, safe.len, stdout);
+}
+
 static int print_nagios(const json_t *status, const struct summary *summary, const struct settings *set)
 {
 	static const char *const words[] = { "OK", "WARNING", "CRITICAL" };
@@ -211,15 +223,10 @@ static int print_nagios(const json_t *status, const struct summary *summary, con
 	int state = summary->health >= LACKING ? 2 : doubtful;
 	auto_buf line = { .max = 4096 };
 
-	buf_printf(&line, "KEEPER %s - ", words[state]);
 	add_state(&line, summary, set);
-	auto_buf safe = { .max = 16384 };
-	report_printable(&safe, line.data, line.len);
-	for (size_t i = 0; i < safe.len; i++) /* what a plugin says ends at a bar */
-		if (safe.data[i] == '|')
-			safe.data[i] = '!';
-	printf("%.*s | lacking=%zu revoked=%zu failing=%lld\n", (int)safe.len, (char *)safe.data, summary->count[LACKING],
-	       summary->count[REVOKED],
+	printf("KEEPER %s - ", words[state]);
+	print_sentence(line.data, line.len);
+	printf(" | lacking=%zu revoked=%zu failing=%lld\n", summary->count[LACKING], summary->count[REVOKED],
 	       (long long)json_integer_value(json_object_get(json_object_get(status, "totals"), "failing")));
 	return state;
 }
@@ -230,7 +237,9 @@ static int print_nagios(const json_t *status, const struct summary *summary, con
 static int fail(const struct settings *set, const struct cli_command *self, const struct clinch_error *err)
 {
 	if (set->format == NAGIOS) {
-		printf("KEEPER UNKNOWN - %s\n", err->text);
+		printf("KEEPER UNKNOWN - ");
+		print_sentence(err->text, strlen(err->text));
+		putchar('\n');
 		return 3;
 	}
 	cli_say(self, "%s", err->text);

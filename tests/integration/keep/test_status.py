@@ -131,6 +131,20 @@ def without_a_keeper_it_is_1_and_for_nagios_3():
 
 
 @case
+def what_a_stranger_says_is_one_line_without_a_bar_for_nagios():
+    with Authority() as ca:
+        _, keep = one(ca)
+        keep.start()
+        for name in ("no|certificate=1", "no\n\x1b[2J|"):
+            for options, rc in ((("--format", "nagios"), 3), ((), 1)):
+                done = status(keep, *options, name)
+                said = done.out if rc == 3 else done.err
+                expect_equal(done.rc, rc, f"exit status for {name!r}")
+                expect_in("the keeper keeps no such certificate", said, "what is said")
+                expect_equal((said.count("\n"), "\x1b" in said, rc == 3 and "|" in said), (1, False, False), f"the line {said!r}")
+
+
+@case
 def nagios_has_its_own_statuses():
     with Authority() as ca:
         leaf, keep = one(ca)
