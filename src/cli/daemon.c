@@ -99,9 +99,11 @@ int daemon_become(const struct cli_command *self, const struct daemon_settings *
 
 void daemon_no_core(void)
 {
-	const struct rlimit none = { 0, 0 };
+	/* Where core_pattern is a pipe the kernel does not mind 0 (core(5)); 1, less than any core, it takes for none there
+	 * too (fs/coredump.c). */
+	const struct rlimit none = { 1, 1 };
 
-	setrlimit(RLIMIT_CORE, &none);
+	setrlimit(RLIMIT_CORE, &none); /* fails where both limits are 0 already */
 }
 
 /* The socket of NOTIFY_SOCKET: a path, or with "@" a name in the abstract space. */

@@ -41,7 +41,7 @@ bool daemon_reads_again(const struct daemon_settings *set); /* a file, which sta
  * a user that is not there, somebody who is not root and would have to become another.
  */
 int daemon_become(const struct cli_command *self, const struct daemon_settings *set, const char *user);
-/* For who has private keys in memory: they are not left in a file when it crashes. */
+/* For who has private keys in memory: they are not left in a core when it crashes. Who may read /proc/PID/mem still may. */
 void daemon_no_core(void);
 
 /* sd_notify(3), without its library: "READY=1", "STATUS=..."; lines. Nothing happens without NOTIFY_SOCKET. */
