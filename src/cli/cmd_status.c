@@ -99,7 +99,8 @@ static enum health health_of(const json_t *row, const struct settings *set)
 
 struct summary {
 	size_t n, count[REVOKED + 1];
-	size_t failing_outputs, bad_files, without_issuer; /* the latter two where no name was given */
+	size_t failing_outputs;
+	size_t bad_files, without_issuer, need_none; /* where no name was given; the last: files */
 	bool store_works;
 	const json_t *worst; /* the row to name */
 	enum health health;
@@ -110,7 +111,9 @@ static void add_lacking(struct summary *summary, const json_t *totals)
 {
 	summary->bad_files = (size_t)json_integer_value(json_object_get(totals, "bad_files"));
 	summary->without_issuer = (size_t)json_integer_value(json_object_get(totals, "without_issuer"));
-	if ((!summary->n || summary->bad_files || summary->without_issuer) && summary->health < LACKING)
+	summary->need_none = (size_t)json_integer_value(json_object_get(totals, "without_url"));
+	bool any = summary->n || summary->need_none;
+	if ((!any || summary->bad_files || summary->without_issuer) && summary->health < LACKING)
 		summary->health = LACKING;
 }
 
@@ -181,6 +184,8 @@ static void add_state(struct buf *line, const struct summary *summary, const str
 
 	if (is_named)
 		add_worst(line, summary, set);
+	else if (!summary->n && summary->need_none)
+		buf_printf(line, "no certificate needs a response");
 	else
 		add_count(line, summary->n, "certificate", "certificates");
 	if (summary->bad_files) {

@@ -12,6 +12,15 @@ void keep_log_init(struct keep_log *log, const struct keeper *keeper)
 
 /* ---- what of an event is said, and how loudly ---- */
 
+/* A mistake, unlike certificates that need no response. */
+static bool found_no_certificate(const struct keeper *keeper)
+{
+	struct keep_totals totals;
+
+	keeper_totals(keeper, &totals);
+	return !totals.rows && !totals.without_url;
+}
+
 static enum keep_level level_of(const struct keep_event *event, const struct keep_view *view, const struct keeper *keeper)
 {
 	switch (event->kind) {
@@ -22,7 +31,7 @@ static enum keep_level level_of(const struct keep_event *event, const struct kee
 	case KEEP_LIFE_50:
 		return KEEP_INFO;
 	case KEEP_READY:
-		return keeper_next(keeper, NULL) ? KEEP_INFO : KEEP_WARNING;
+		return found_no_certificate(keeper) ? KEEP_WARNING : KEEP_INFO;
 	case KEEP_UNCHANGED:
 		return event->answer == STORE_OLDER ? KEEP_INFO : KEEP_DEBUG;
 	case KEEP_FAILED:

@@ -199,6 +199,20 @@ def what_cannot_be_kept_is_as_a_missing_one():
 
 
 @case
+def certificates_that_need_no_response_are_well():
+    with Authority() as ca:
+        plain = put(ca.pki.leaf("plain.example.org"), os.path.join(new_tempdir(), "plain.pem"))  # names no responder
+        keep = Keep(plain)
+        keep.start()
+        ready = keep.wait_event("ready")
+        expect_equal((ready["level"], ready["certificates"], ready["files"]), ("info", 0, 1), "what is ready")
+        expect_equal(status(keep).rc, 0, "exit status")
+        done = status(keep, "--format", "nagios")
+        expect_equal(done.rc, 0, "exit status for nagios")
+        expect_in("KEEPER OK - no certificate needs a response |", done.out, "the line")
+
+
+@case
 def wrong_words_are_usage():
     for words in (("--format", "xml"), ("--critical-below", "12"), ("--critical-below", "0s"), ("a", "b"), ("--warn-below", "1d"),
                   ("-c", "/x", "--socket", "/y"), ("-c", "/dev/null")):
