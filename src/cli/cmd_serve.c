@@ -2,6 +2,7 @@
 /* `clinch serve`: the front end is src/serve; here are its command line, its log, and what systemd is told. */
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/daemon.h"
 #include "cli/serve_settings.h"
@@ -150,11 +151,6 @@ static void on_alive(const struct serve_counters *counters, void *user)
 
 /* ---- configurations ---- */
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static const struct serve_conf *on_reload(void *user)
 {
 	struct serving *serving = user;
@@ -166,7 +162,7 @@ static const struct serve_conf *on_reload(void *user)
 		return NULL;
 	}
 	serving->loaded[serving->loaded[0] != NULL] = loaded;
-	if (!same_text(loaded->metrics, serving->first->metrics))
+	if (!text_same(loaded->metrics, serving->first->metrics))
 		say(serving, SERVE_NOTICE, SERVE_WARNING, "serve.metrics_listen: another one takes a restart");
 	return &loaded->conf;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The process around the keeper: signals, systemd, outlets, and the end. */
 #include "keep/daemon.h"
+#include "base/text.h"
 #include "cli/daemon.h"
 #include "keep/fetch_command.h"
 #include <signal.h>
@@ -136,22 +137,17 @@ static void on_event(const struct keep_event *event, void *user)
 
 /* ---- SIGHUP ---- */
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_proxies(const struct fetch_proxies *a, const struct fetch_proxies *b)
 {
-	return same_text(a->http, b->http) && same_text(a->https, b->https) && same_text(a->all, b->all) &&
-	       same_text(a->except, b->except);
+	return text_same(a->http, b->http) && text_same(a->https, b->https) && text_same(a->all, b->all) &&
+	       text_same(a->except, b->except);
 }
 
 static void say_what_takes_a_restart(struct keep_daemon *daemon, const struct conf *conf)
 {
-	if (!same_text(conf->socket, daemon->conf.socket))
+	if (!text_same(conf->socket, daemon->conf.socket))
 		say(daemon, KEEP_WARNING, "keep.socket: another one takes a restart");
-	if (!same_text(conf->metrics.listen, daemon->conf.metrics.listen))
+	if (!text_same(conf->metrics.listen, daemon->conf.metrics.listen))
 		say(daemon, KEEP_WARNING, "metrics.listen: another one takes a restart");
 	if (conf->keep.limits.per_responder != daemon->conf.keep.limits.per_responder ||
 	    conf->keep.limits.total != daemon->conf.keep.limits.total)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The new state is made whole on another thread, and takes over in one step; what is refused leaves the old one in use. */
 #include "base/error.h"
+#include "base/text.h"
 #include "respond/respond_inside.h"
 #include <stdlib.h>
 #include <string.h>
@@ -250,17 +251,12 @@ void renew_look(struct responder *responder)
 
 /* ---- SIGHUP ---- */
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_listen(const struct respond_conf *a, const struct respond_conf *b)
 {
 	bool same = a->n_listen == b->n_listen;
 
 	for (size_t i = 0; same && i < a->n_listen; i++)
-		same = same_text(a->listen[i], b->listen[i]);
+		same = text_same(a->listen[i], b->listen[i]);
 	return same;
 }
 
@@ -273,7 +269,7 @@ static const char *find_unchangeable(const struct respond_conf *now, const struc
 	       : now->connections != next->connections   ? "limits.connections"
 	       : now->request_ms != next->request_ms     ? "limits.request"
 	       : now->idle_ms != next->idle_ms           ? "limits.idle"
-	       : !same_text(now->metrics, next->metrics) ? "metrics_listen"
+	       : !text_same(now->metrics, next->metrics) ? "metrics_listen"
 							 : NULL;
 }
 

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* SIGHUP: the whole new state is made first, waits for staples that can still come, and takes over in one step. */
 #include "base/error.h"
+#include "base/text.h"
 #include "serve/event.h"
 #include "serve/server.h"
 #include <string.h>
 #include <time.h>
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
 
 static bool same_listen(const struct serve_conf *a, const struct serve_conf *b)
 {
 	bool same = a->n_listen == b->n_listen;
 
 	for (size_t i = 0; same && i < a->n_listen; i++)
-		same = same_text(a->listen[i], b->listen[i]);
+		same = text_same(a->listen[i], b->listen[i]);
 	return same;
 }
 
@@ -25,7 +21,7 @@ static int check_unchangeable(const struct serve_conf *now, const struct serve_c
 {
 	const char *what = !same_listen(now, next)               ? "listen"
 			   : now->threads != next->threads       ? "threads"
-			   : !same_text(now->store, next->store) ? "store"
+			   : !text_same(now->store, next->store) ? "store"
 			   : now->no_keeper != next->no_keeper   ? "keeper"
 								 : NULL;
 
@@ -39,9 +35,9 @@ static void inherit(struct state *next, const struct state *now)
 		struct certificate *mine = &next->certificate[i];
 		const struct certificate *theirs = i < now->n_certificates ? &now->certificate[i] : NULL;
 
-		for (unsigned j = 0; (!theirs || !same_text(theirs->chain, mine->chain)) && j < now->n_certificates; j++)
+		for (unsigned j = 0; (!theirs || !text_same(theirs->chain, mine->chain)) && j < now->n_certificates; j++)
 			theirs = &now->certificate[j];
-		if (!theirs || !same_text(theirs->chain, mine->chain))
+		if (!theirs || !text_same(theirs->chain, mine->chain))
 			continue;
 		mine->seen = theirs->seen;
 		mine->told_no_responder = theirs->told_no_responder;
