@@ -92,11 +92,9 @@ FUZZ_API int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-extern size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size) __attribute__((weak));
-
 FUZZ_API size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-	size_t mutated = seed % 2 ? der_mutate(data, size, max_size, seed / 2, LLVMFuzzerMutate) : 0;
+	size_t mutated = seed % 2 ? der_mutate(data, size, max_size, seed / 2) : 0;
 
 	return mutated > 0 ? mutated : LLVMFuzzerMutate(data, size, max_size);
 }

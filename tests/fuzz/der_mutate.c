@@ -100,20 +100,19 @@ static size_t replace(const struct tree *tree, int parent, uint8_t *data, size_t
 	return n;
 }
 
-static size_t altered(const uint8_t *data, const struct element *one, uint8_t *out, size_t room,
-		      size_t (*mutate)(uint8_t *, size_t, size_t))
+static size_t altered(const uint8_t *data, const struct element *one, uint8_t *out, size_t room)
 {
 	size_t len = one->end - one->content;
 
 	memcpy(out, data + one->content, len);
-	len = mutate(out, len, room);
+	len = LLVMFuzzerMutate(out, len, room);
 	memmove(out + 8, out, len);
 	size_t header = write_header(out, data[one->start], len);
 	memmove(out + header, out + 8, len);
 	return header + len;
 }
 
-size_t der_mutate(uint8_t *data, size_t size, size_t max_size, unsigned seed, size_t (*mutate)(uint8_t *, size_t, size_t))
+size_t der_mutate(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
 	static struct tree tree;
 	static uint8_t made[SCRATCH];
@@ -139,9 +138,18 @@ size_t der_mutate(uint8_t *data, size_t size, size_t max_size, unsigned seed, si
 		len = append(made, 0, data + other->start, other_len);
 		break;
 	default:
-		len = altered(data, one, made, one->end - one->content + 32, mutate);
+		len = altered(data, one, made, one->end - one->content + 32);
 	}
 	if (size - one_len + len + 64 > max_size)
 		return 0;
 	return replace(&tree, one->parent, data, size, one->start, one->end, made, len);
+}
+
+size_t der_mutate_behind(size_t skip, uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	size_t mutated = 0;
+
+	if (seed % 4 != 0 && size > skip)
+		mutated = der_mutate(data + skip, size - skip, max_size - skip, seed / 4);
+	return mutated > 0 ? mutated + skip : LLVMFuzzerMutate(data, size, max_size);
 }

@@ -12,6 +12,7 @@
 #define FUZZ_API __attribute__((visibility("default")))
 FUZZ_API int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 FUZZ_API size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+extern size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size) __attribute__((weak));
 
 /* What must hold for every input; not assert(), which a release build takes out. */
 #define MUST(condition)                                                                                                     \
@@ -27,6 +28,9 @@ FUZZ_API size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_s
  * given the content of another. `data` holds elements one after the other. The new size; 0 where it is no DER or does not
  * fit.
  */
-size_t der_mutate(uint8_t *data, size_t size, size_t max_size, unsigned seed, size_t (*mutate)(uint8_t *, size_t, size_t));
+size_t der_mutate(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+
+/* That, behind the first `skip` bytes, for three seeds of four; else, and where it gives 0, libFuzzer's own change. */
+size_t der_mutate_behind(size_t skip, uint8_t *data, size_t size, size_t max_size, unsigned seed);
 
 #endif

@@ -28,11 +28,7 @@ FUZZ_API int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-extern size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size) __attribute__((weak));
-
 FUZZ_API size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-	size_t mutated = seed % 4 ? der_mutate(data, size, max_size, seed / 4, LLVMFuzzerMutate) : 0;
-
-	return mutated > 0 ? mutated : LLVMFuzzerMutate(data, size, max_size);
+	return der_mutate_behind(0, data, size, max_size, seed);
 }

@@ -104,13 +104,9 @@ FUZZ_API int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-extern size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size) __attribute__((weak));
-
 FUZZ_API size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-	size_t mutated = 0;
-
-	if (size > 1 && data[0] & 1 && seed % 4)
-		mutated = der_mutate(data + 1, size - 1, max_size - 1, seed / 4, LLVMFuzzerMutate);
-	return mutated > 0 ? mutated + 1 : LLVMFuzzerMutate(data, size, max_size);
+	if (size > 0 && data[0] & 1)
+		return der_mutate_behind(1, data, size, max_size, seed);
+	return LLVMFuzzerMutate(data, size, max_size);
 }

@@ -150,13 +150,7 @@ FUZZ_API int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-extern size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size) __attribute__((weak));
-
 FUZZ_API size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-	size_t mutated = 0;
-
-	if (seed % 4 != 0 && size > 1)
-		mutated = der_mutate(data + 1, size - 1, max_size - 1, seed / 4, LLVMFuzzerMutate);
-	return mutated > 0 ? mutated + 1 : LLVMFuzzerMutate(data, size, max_size);
+	return der_mutate_behind(1, data, size, max_size, seed);
 }

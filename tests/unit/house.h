@@ -42,4 +42,28 @@ static inline struct ocsp_signer *signer_of(const struct house *house, const str
 	return signer;
 }
 
+/* ---- for a whole group: one with P-256 ---- */
+
+static struct house home;
+static struct ocsp_signer *by_ca, *by_delegate;
+
+static int move_in(void **state)
+{
+	(void)state;
+	open_house(&home, PARTY_P256);
+	by_ca = signer_of(&home, &home.ca, 0);
+	by_delegate = signer_of(&home, &home.delegate, 0);
+	return 0;
+}
+
+static int move_out(void **state)
+{
+	(void)state;
+	ocsp_signer_unref(by_ca);
+	ocsp_signer_unref(by_delegate);
+	close_house(&home);
+	maker_done();
+	return 0;
+}
+
 #endif

@@ -79,28 +79,6 @@ static void every_kind_of_key_signs_what_our_own_judge_believes(void **state)
 
 /* ---- P-256, which the rest is tried with ---- */
 
-static struct house home;
-static struct ocsp_signer *by_ca, *by_delegate;
-
-static int move_in(void **state)
-{
-	(void)state;
-	open_house(&home, PARTY_P256);
-	by_ca = signer_of(&home, &home.ca, 0);
-	by_delegate = signer_of(&home, &home.delegate, 0);
-	return 0;
-}
-
-static int move_out(void **state)
-{
-	(void)state;
-	ocsp_signer_unref(by_ca);
-	ocsp_signer_unref(by_delegate);
-	close_house(&home);
-	maker_done();
-	return 0;
-}
-
 static void parse(struct ocsp_response *out, const gnutls_datum_t *der)
 {
 	assert_int_equal(ocsp_response_parse(out, der_of(der->data, der->size)), CLINCH_REASON_GOOD);

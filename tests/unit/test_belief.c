@@ -1,29 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a well-signed response says, and whether that still counts (docs/verification.md, "Belief" 4 to 7). */
 #include "ocsp/names.h"
-#include "unit.h"
-#include "x509/subject.h"
+#include "subject.h"
 #include <string.h>
-
-static clinch_subject_t *subject;
-
-static int make_subject(void **state)
-{
-	(void)state;
-	gnutls_x509_crt_t leaf = import_cert(world_leaf()), ca = import_cert(world_ca());
-	int rc = clinch_subject_new(&subject, leaf, ca, NULL);
-	gnutls_x509_crt_deinit(leaf);
-	gnutls_x509_crt_deinit(ca);
-	return rc;
-}
-
-static int drop_subject(void **state)
-{
-	(void)state;
-	clinch_subject_unref(subject);
-	maker_done();
-	return 0;
-}
 
 static struct clinch_verdict judge(struct blob response, int64_t now, const struct clinch_policy *policy)
 {

@@ -438,13 +438,6 @@ static void an_anchor_that_has_ended_at_that_instant_is_refused(void **state)
 	}
 }
 
-static int drop_keys(void **state)
-{
-	(void)state;
-	maker_done();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -57,13 +57,6 @@ static void whatever_came_with_a_distrusted_certificate_is_refused(void **state)
 	}
 }
 
-static int drop_keys(void **state)
-{
-	(void)state;
-	maker_done();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -425,13 +425,6 @@ static void each_row_of_the_table_has_its_case(void **state)
 	}
 }
 
-static int drop_keys(void **state)
-{
-	(void)state;
-	maker_done();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -214,13 +214,6 @@ static void a_subject_is_made_whole_or_not_at_all(void **state)
 	gnutls_x509_crt_deinit(leaf);
 }
 
-static int drop_keys(void **state)
-{
-	(void)state;
-	maker_done();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

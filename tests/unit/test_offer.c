@@ -107,13 +107,6 @@ static void bytes_that_are_no_response_say_why(void **state)
 
 #define WITH_STAPLER(function) cmocka_unit_test_setup_teardown(function, make_stapler, drop_stapler)
 
-static int drop_keys(void **state)
-{
-	(void)state;
-	maker_done();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -181,13 +181,6 @@ static int end(void **state)
 	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static int drop_keys(void **state)
-{
-	(void)state;
-	maker_done();
-	return 0;
-}
-
 /* ---- tests ---- */
 
 static void a_response_is_found_by_the_hash_of_its_cert_id_alone(void **state)

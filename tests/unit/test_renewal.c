@@ -270,13 +270,6 @@ static void an_issuer_that_is_missing_is_taken_once_it_is_in_the_store(void **st
 
 #define F(function) cmocka_unit_test_setup_teardown(function, make_dir, remove_dir)
 
-static int done(void **state)
-{
-	(void)state;
-	maker_done();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,5 +282,5 @@ int main(void)
 		F(what_was_taken_ahead_of_time_holds_nothing_up),
 		F(an_issuer_that_is_missing_is_taken_once_it_is_in_the_store),
 	};
-	return cmocka_run_group_tests_name("renewal", tests, NULL, done);
+	return cmocka_run_group_tests_name("renewal", tests, NULL, drop_keys);
 }

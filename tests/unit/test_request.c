@@ -1,29 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Requests (RFC 6960 4.1): built byte for byte as written here by hand, and read strictly. */
 #include "ocsp/request.h"
-#include "unit.h"
-#include "x509/subject.h"
+#include "subject.h"
 #include <string.h>
-
-static clinch_subject_t *subject;
-
-static int make_subject(void **state)
-{
-	(void)state;
-	gnutls_x509_crt_t ca = import_cert(world_ca()), leaf = import_cert(world_leaf());
-	int rc = clinch_subject_new(&subject, leaf, ca, NULL);
-	gnutls_x509_crt_deinit(ca);
-	gnutls_x509_crt_deinit(leaf);
-	return rc;
-}
-
-static int drop_subject(void **state)
-{
-	(void)state;
-	clinch_subject_unref(subject);
-	maker_done();
-	return 0;
-}
 
 static struct blob request_for(struct blob cert_id, struct blob extensions)
 {

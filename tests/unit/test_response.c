@@ -3,27 +3,9 @@
  * Reading a response (RFC 6960 4.2.1), without believing it. Each table puts one wrong thing into an otherwise right
  * response and says which reason the RFC's structure gives it.
  */
-#include "ocsp/response.h"
-#include "unit.h"
+#include "parsing.h"
 #include <stdio.h>
 #include <string.h>
-
-static enum clinch_reason parse(struct ocsp_response *out, struct blob bytes)
-{
-	return ocsp_response_parse(out, der_of(bytes.data, bytes.len));
-}
-
-static void expect(const char *row, struct blob bytes, enum clinch_reason reason)
-{
-	struct ocsp_response out;
-	check_str(row, clinch_reason_name(parse(&out, bytes)), clinch_reason_name(reason));
-}
-
-/* A response that is not signed by anybody: parsing does not look. */
-static struct blob unsigned_response(struct blob tbs)
-{
-	return wrap_basic(make_basic(tbs, algorithm_of(ECDSA_SHA256), blob_hex("3006020101020101"), BLOB_NONE));
-}
 
 static struct blob good(void)
 {

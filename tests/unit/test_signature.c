@@ -296,13 +296,6 @@ static void tells_who_issued_a_certificate(void **state)
 	gnutls_pubkey_deinit(rsa);
 }
 
-static int drop_keys(void **state)
-{
-	(void)state;
-	maker_done();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

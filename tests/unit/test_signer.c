@@ -4,28 +4,6 @@
 #include "house.h"
 #include <string.h>
 
-static struct house home;
-static struct ocsp_signer *by_ca, *by_delegate;
-
-static int move_in(void **state)
-{
-	(void)state;
-	open_house(&home, PARTY_P256);
-	by_ca = signer_of(&home, &home.ca, 0);
-	by_delegate = signer_of(&home, &home.delegate, 0);
-	return 0;
-}
-
-static int move_out(void **state)
-{
-	(void)state;
-	ocsp_signer_unref(by_ca);
-	ocsp_signer_unref(by_delegate);
-	close_house(&home);
-	maker_done();
-	return 0;
-}
-
 static gnutls_privkey_t key_of(enum key which)
 {
 	const gnutls_datum_t pem = blob_datum(blob_text(maker_key_pem[which]));

@@ -317,13 +317,6 @@ static void attaching_says_what_is_wrong_with_it(void **state)
 	clinch_stapler_free(NULL);
 }
 
-static int done(void **state)
-{
-	(void)state;
-	maker_done();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,5 +332,5 @@ int main(void)
 		T(a_client_staples_for_itself_in_tls13_alone),
 		T(attaching_says_what_is_wrong_with_it),
 	};
-	return cmocka_run_group_tests_name("stapler", tests, NULL, done);
+	return cmocka_run_group_tests_name("stapler", tests, NULL, drop_keys);
 }

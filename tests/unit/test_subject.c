@@ -230,13 +230,6 @@ static void threads_share_one_subject(void **state)
 	clinch_subject_unref(subject);
 }
 
-static int drop_keys(void **state)
-{
-	(void)state;
-	maker_done();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

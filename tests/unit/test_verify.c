@@ -1,36 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The judge, rule by rule (docs/verification.md, "Belief"): one rule broken a row, well signed all the same. */
 #include "ocsp/names.h"
-#include "unit.h"
-#include "x509/subject.h"
+#include "subject.h"
 #include <string.h>
-
-static clinch_subject_t *subject;
-
-static clinch_subject_t *subject_of(struct blob cert, struct blob issuer)
-{
-	clinch_subject_t *made = NULL;
-	gnutls_x509_crt_t a = import_cert(cert), b = import_cert(issuer);
-	assert_int_equal(clinch_subject_new(&made, a, b, NULL), 0);
-	gnutls_x509_crt_deinit(a);
-	gnutls_x509_crt_deinit(b);
-	return made;
-}
-
-static int make_subject(void **state)
-{
-	(void)state;
-	subject = subject_of(world_leaf(), world_ca());
-	return 0;
-}
-
-static int drop_subject(void **state)
-{
-	(void)state;
-	clinch_subject_unref(subject);
-	maker_done();
-	return 0;
-}
 
 static struct clinch_verdict judge_at(struct blob response, int64_t now, const struct clinch_policy *policy)
 {
