@@ -216,15 +216,18 @@ int loading_all(struct snapshot **out, const struct respond_conf *conf, const st
 		if (code == 0)
 			code = load_source(&ca->source, &conf->authority[i], ca->authority,
 					   source_before(before, ca->authority), now, err);
-		if (code < 0)
-			continue;
-		complete(ca, &conf->authority[i]);
-		tell_loaded(hooks, ca, before ? "all of it, anew" : "");
-		tell_odd(hooks, ca);
+		if (code == 0)
+			complete(ca, &conf->authority[i]);
 	}
 	if (code == 0)
 		code = load_relay(&parts.relay, conf, before ? before->relay : NULL, hooks, now, err);
-	return code < 0 ? code : snapshot_new(out, conf, parts.ca, parts.n, parts.relay, err);
+	if (code == 0)
+		code = snapshot_new(out, conf, parts.ca, parts.n, parts.relay, err);
+	for (size_t i = 0; code == 0 && i < (*out)->n; i++) {
+		tell_loaded(hooks, &(*out)->ca[i], before ? "all of it, anew" : "");
+		tell_odd(hooks, &(*out)->ca[i]);
+	}
+	return code;
 }
 
 static int reload_source(struct snapshot_ca *ca, const struct respond_authority *conf, int64_t now, struct clinch_error *err)

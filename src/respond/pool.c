@@ -89,20 +89,16 @@ static struct pool_job *pop(struct pool *pool, enum pool_queue which)
 	return job;
 }
 
-static void count(struct pool *pool, int code, int64_t now)
+static void count(struct pool *pool, int code)
 {
 	struct pool_counts *counts = &pool->counts;
 
-	if (code == 0) {
+	if (code == 0)
 		counts->signed_ok++;
-		counts->failing_since_ms = 0;
-	} else if (code == CLINCH_E_TIMEOUT) {
+	else if (code == CLINCH_E_TIMEOUT)
 		counts->late++;
-	} else {
+	else
 		counts->failed++;
-		if (!counts->failing_since_ms)
-			counts->failing_since_ms = now;
-	}
 }
 
 /* ---- work ---- */
@@ -138,14 +134,13 @@ static void do_job(struct hand *hand, struct pool_job *job)
 	int code = CLINCH_E_TIMEOUT;
 
 	pthread_mutex_unlock(&pool->lock);
-	int64_t now = now_ms();
-	if (now < job->deadline_ms)
+	if (now_ms() < job->deadline_ms)
 		code = authority_sign(&job->answer, job->authority, job->single, job->n, job->produced_at,
 				      job->nonce.at ? &job->nonce : NULL, &job->signer, &job->err);
 	else
 		error_set(&job->err, code, "it waited for a signature for too long");
 	pthread_mutex_lock(&pool->lock);
-	count(pool, code, now);
+	count(pool, code);
 	pthread_mutex_unlock(&pool->lock);
 	end(job, code);
 	tell_in_time(hand);
@@ -313,7 +308,7 @@ static bool expire_one(struct pool *pool, int64_t now)
 	pthread_mutex_lock(&pool->lock);
 	struct pool_job *job = pop_late(pool, now);
 	if (job)
-		count(pool, CLINCH_E_TIMEOUT, now);
+		count(pool, CLINCH_E_TIMEOUT);
 	pthread_mutex_unlock(&pool->lock);
 	if (!job)
 		return false;

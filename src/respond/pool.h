@@ -59,7 +59,6 @@ struct pool_options {
 struct pool_counts {
 	size_t waiting[POOL_QUEUES];
 	uint64_t signed_ok, failed, late, refused[POOL_QUEUES]; /* since the start; failed: the key could not */
-	int64_t failing_since_ms;                               /* CLOCK_MONOTONIC; 0: the last signature was made */
 };
 
 int pool_new(struct pool **out, const struct pool_options *options, struct clinch_error *err);

@@ -7,9 +7,16 @@
 #include <string.h>
 #include <time.h>
 
+#define CLOCK_SET_S 60 /* by so much or more, it was not running on */
+
 static int64_t wall_clock(void)
 {
 	return (int64_t)time(NULL);
+}
+
+static int64_t clock_ahead(int64_t now)
+{
+	return now - (int64_t)(uv_hrtime() / 1000000000);
 }
 
 /* ---- taking over ---- */
@@ -101,6 +108,8 @@ void renew_watch(struct responder *responder, struct watch *watch)
 {
 	renew_unwatch(responder);
 	responder->watch = watch;
+	if (!responder->clock_ahead_s)
+		responder->clock_ahead_s = clock_ahead(wall_clock());
 	if (watch_fd(watch) >= 0)
 		responder->watched = calloc(1, sizeof(*responder->watched));
 	if (responder->watched) {
@@ -247,6 +256,18 @@ void renew_look(struct responder *responder)
 	else if (watch_next(responder->watch, (int64_t)uv_now(&responder->loop), &item))
 		load_item(responder, item);
 	plan_look(responder);
+}
+
+/* What was not believed under a wrong clock is judged again: the keeper does not write the same response twice. */
+void renew_clock(struct responder *responder, int64_t now)
+{
+	int64_t ahead = clock_ahead(now);
+
+	if (responder->load.is_busy || llabs(ahead - responder->clock_ahead_s) < CLOCK_SET_S)
+		return;
+	responder->clock_ahead_s = ahead;
+	watch_again(responder->watch, loading_item(LOADING_RELAY, 0), (int64_t)uv_now(&responder->loop));
+	renew_look(responder);
 }
 
 /* ---- SIGHUP ---- */

@@ -46,6 +46,14 @@ static void stop_workers(struct responder *responder)
 		http_worker_join(responder->shared.worker[i]);
 }
 
+/* libuv's handles are closed, and have left their signals as they were. */
+static void ignore_signals(void)
+{
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+}
+
 static void on_drain(uv_timer_t *timer)
 {
 	struct responder *responder = timer->data;
@@ -57,8 +65,8 @@ static void on_drain(uv_timer_t *timer)
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	metrics_http_free(responder->metrics);
 	responder->metrics = NULL;
-	renew_unwatch(responder);
 	uv_walk(&responder->loop, close_handle, NULL);
+	ignore_signals();
 	uv_stop(&responder->loop);
 }
 
@@ -67,6 +75,7 @@ static void begin_drain(struct responder *responder)
 	const struct respond_conf *conf = responder->conf;
 
 	responder->is_stopping = true;
+	renew_unwatch(responder);
 	respond_tell(responder->hooks, (struct respond_event){ .kind = RESPOND_DRAINING,
 							       .level = RESPOND_INFO,
 							       .n = atomic_load(&responder->shared.open) });
@@ -93,8 +102,10 @@ static void on_second(uv_timer_t *timer)
 {
 	struct responder *responder = timer->data;
 
-	if (!responder->is_stopping)
+	if (!responder->is_stopping) {
+		renew_clock(responder, wall_clock());
 		status_look(responder, wall_clock());
+	}
 	if (responder->hooks->alive)
 		responder->hooks->alive(responder->hooks->user);
 }
@@ -263,6 +274,7 @@ static int start(struct responder *responder, struct clinch_error *err)
 		return 0;
 	}
 	responder->is_stopping = true;
+	renew_unwatch(responder);
 	responder->drain_until_ms = 0;
 	atomic_store(&responder->shared.draining, true);
 	uv_timer_start(&responder->drain, on_drain, 0, 0);

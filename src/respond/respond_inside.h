@@ -49,6 +49,7 @@ struct responder {
 	struct ca_told *told;  /* of each CA of `now` */
 	refusal relay_refused; /* as of a CA */
 	bool is_ready, is_stopping;
+	int64_t clock_ahead_s; /* of the monotonic one */
 	uint64_t drain_until_ms;
 	/* What was told of the pool. */
 	uint64_t refused;
@@ -62,6 +63,7 @@ bool renew_publish(struct responder *responder, struct snapshot *snapshot);
 void renew_watch(struct responder *responder, struct watch *watch); /* instead of the one before */
 void renew_unwatch(struct responder *responder);                    /* for the end */
 void renew_look(struct responder *responder);                       /* what has changed is loaded */
+void renew_clock(struct responder *responder, int64_t now);         /* once a second: has the clock been set? */
 void renew_all(struct responder *responder);                        /* SIGHUP */
 void renew_end(struct responder *responder);                        /* the last configuration is released */
 

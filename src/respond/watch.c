@@ -454,6 +454,14 @@ void watch_done(struct watch *watch, unsigned number, bool good, int64_t now_ms)
 	item->retry_at_ms = now_ms + item->retry_wait_ms;
 }
 
+void watch_again(struct watch *watch, unsigned number, int64_t now_ms)
+{
+	struct item *item = find_item(watch, number);
+
+	if (item)
+		item->retry_at_ms = now_ms > 0 ? now_ms : 1;
+}
+
 /* ---- life ---- */
 
 struct watch *watch_new(void)

@@ -49,6 +49,9 @@ void watch_note(struct watch *watch);
  * ... 60 s without one. */
 void watch_done(struct watch *watch, unsigned item, bool good, int64_t now_ms);
 
+/* It is due, though nothing has changed. */
+void watch_again(struct watch *watch, unsigned item, int64_t now_ms);
+
 /* ---- the decision, for tests ---- */
 
 struct watch_stamp {       /* of one path; zeroed: not seen yet */

@@ -6,6 +6,7 @@
  */
 #include "base/error.h"
 #include "respond/http_inside.h"
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -242,6 +243,18 @@ static bool make_texts(struct http_worker *worker)
 	return good;
 }
 
+/* Signals are for the main thread, until the end. */
+static int start_thread(struct http_worker *worker)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int rc = pthread_create(&worker->thread, NULL, run, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
 int http_worker_start(struct http_shared *shared, int fd, struct clinch_error *err)
 {
 	struct http_worker *worker = calloc(1, sizeof(*worker));
@@ -259,7 +272,7 @@ int http_worker_start(struct http_shared *shared, int fd, struct clinch_error *e
 		return error_set(err, CLINCH_E_MEMORY, "the HTTP server does not start");
 	}
 	http_follow_state(worker);
-	int rc = pthread_create(&worker->thread, NULL, run, worker);
+	int rc = start_thread(worker);
 	if (rc != 0) {
 		http_worker_free(worker);
 		return error_set(err, CLINCH_E_MEMORY, "a thread of the HTTP server does not start: %s", strerror(rc));

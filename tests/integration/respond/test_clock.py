@@ -1,38 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Times and max-age to the second, with a clock that stands still until it is told to move."""
-import glob
 import itertools
 import os
 import time
 
 import ask
-import faketime
-from harness import case, expect, expect_equal, main, new_tempdir, skip, wait_for
-from issuer import DAY_S, Ca, Index, utc, write
-from respond import SANITIZED, Respond, authority, configuration, read
+from clock import Clock
+from harness import case, expect, expect_equal, main, new_tempdir, wait_for
+from issuer import DAY_S, Ca, Index, write
+from respond import Respond, authority, configuration, read
 from talk import exchange, get
 
 GOOD = 0x1001
 START = int(time.time()) // 3600 * 3600 + 7200
 labels = itertools.count()
-
-
-class Clock:
-    """For one process, by libfaketime. Its monotonic clock goes on."""
-
-    def __init__(self, at):
-        libraries = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
-        if not libraries or SANITIZED:
-            skip("no libfaketime, or a sanitizer that wants to be the first library")
-        faketime.forget_the_dead()
-        self.path = os.path.join(new_tempdir(), "clock")
-        self.set(at)
-        self.env = {"LD_PRELOAD": libraries[0], "FAKETIME_TIMESTAMP_FILE": self.path, "FAKETIME_NO_CACHE": "1",
-                    "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"}
-
-    def set(self, at):
-        self.at = at
-        write(self.path, utc(at).strftime("%Y-%m-%d %H:%M:%S\n").encode())
 
 
 class Scene:

@@ -5,7 +5,7 @@ import signal
 import time
 
 import ask
-from harness import case, expect_equal, main, new_tempdir, wait_for
+from harness import case, expect, expect_equal, expect_in, main, new_tempdir, wait_for
 from issuer import Ca, Index, write
 from respond import SANITIZED, Respond, authority, configuration
 from talk import post
@@ -51,6 +51,44 @@ def SIGTERM_while_all_of_it_is_read():
     with Respond(configuration(authority(ca, delegate, index=long_))) as one:
         one.hup()
         end(one)
+
+
+def cpu_s(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@case
+def SIGTERM_does_not_keep_a_processor_busy_when_a_file_changes_meanwhile():
+    index = Index(os.path.join(ca.dir, "late.txt")).add("V", FIRST).save()
+    with Respond(configuration(authority(ca, delegate, index=index.path), more="limits: { drain: 3s }")) as one:
+        slow = one.talk()
+        slow.send(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/ocsp-request\r\nContent-Length: 70\r\n"
+                  b"Expect: 100-continue\r\n\r\n")
+        expect_in(b" 100 ", slow.socket.recv(100), "what comes before the body")
+        os.kill(one.pid, signal.SIGTERM)
+        one.wait_said("draining")
+        index.add("V", FIRST + 1).save()
+        before, begun = cpu_s(one.pid), time.monotonic()
+        wait_for(lambda: time.monotonic() > begun + 1.5, 10, "a while to pass")
+        spent = cpu_s(one.pid) - before
+        expect(spent < 0.5, f"{spent} s of CPU time while it waits for a client")
+        slow.close()
+        expect_equal(one.process.wait(20), 0, "exit status")
+
+
+@case
+def signals_are_for_one_thread():
+    """What is at its end is not ended once more by a signal that another thread takes."""
+    with Respond(configuration(authority(ca, delegate, index=small.path))) as one:
+        taking = []
+        for task in os.listdir(f"/proc/{one.pid}/task"):
+            with open(f"/proc/{one.pid}/task/{task}/status", encoding="ascii") as f:
+                blocked = next(int(line.split()[1], 16) for line in f if line.startswith("SigBlk"))
+            if not blocked & 1 << signal.SIGTERM - 1:
+                taking.append(int(task))
+        expect_equal(taking, [one.pid], "threads that SIGTERM can come to")
 
 
 class Sender:

@@ -8,6 +8,7 @@ import ask
 import issuer
 import told
 from authority import Authority
+from clock import Clock
 from cryptography.hazmat.primitives import serialization
 from harness import (case, clinch, expect, expect_equal, expect_in, expect_match, free_port, main, new_tempdir, run, skip, start, tempdir,
                      wait_for)
@@ -31,13 +32,13 @@ class Named:
 class Scene:
     """A true responder, a keeper that has asked it, and a relay. outage() ends the true one."""
 
-    def __init__(self, ca, *options):
+    def __init__(self, ca, *options, env=None):
         self.ca, self.where = ca, new_tempdir()
         self.leaf = ca.leaf(NAME)
         self.chain = put(self.leaf, os.path.join(self.where, "fullchain.pem"))
         self.keep = Keep(self.chain)
         expect_equal(self.keep.once().rc, 0, "exit status of keep --once")
-        self.relay = Respond(None, "--store", self.keep.store, "--relay", self.chain, *options)
+        self.relay = Respond(None, "--store", self.keep.store, "--relay", self.chain, *options, env=env)
         self.issuer = Named(self.leaf.issuer)
 
     def request(self, leaf=None, hash_name="sha1", **more):
@@ -107,6 +108,17 @@ def what_has_expired_is_not_answered():
         wait_for(lambda: scene.relay.status(scene.request()) != "good", life, "the end of the response")
         expect_match("tryLater|unauthorized", scene.relay.status(scene.request()), "outcome")
         expect(time.time() > told.Told(brief).single.next_update - 2, "it had not ended")
+
+
+@case
+def what_was_not_believed_under_a_wrong_clock_is_judged_again():
+    """A board without a clock of its own: the keeper does not write the same response a second time."""
+    clock = Clock(86400)
+    with Authority() as ca:
+        scene = Scene(ca, env=clock.env)
+        expect_match("tryLater|unauthorized", scene.relay.status(scene.request()), "outcome on the second of January 1970")
+        clock.set(int(time.time()))
+        scene.relay.wait_status(scene.request(), "good")
 
 
 @case

@@ -195,6 +195,7 @@ def the_log_is_as_the_configuration_in_use_says():
         again("error", entry, authority(ca, delegate, index=rows.path + ".not-there"))
         one.hup()
         one.wait_said("reload-failed")
+        expect(not any("anew" in event.get("text", "") for event in one.events("loaded")), "a part of what is refused is not loaded")
         since = one.mark()
         rows.add("V", OVER).save()
         one.wait_said("loaded", rows.path, since=since)  # is told at level info
