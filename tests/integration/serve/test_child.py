@@ -21,6 +21,17 @@ def has_ended(pid):
         return True
 
 
+def open_files(pid):
+    """What is closed while it is looked at is passed over."""
+    found = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            pass
+    return found
+
+
 @case
 def the_child_fetches_what_is_stapled_and_knows_no_key():
     with Responder(answer(pki.response(leaf))) as responder, Serve("--responder", responder.url, store=Store(), keeper=True) as server:
@@ -33,9 +44,7 @@ def the_child_fetches_what_is_stapled_and_knows_no_key():
             told = f.read()
         expect_in(leaf.chain_file, told, "the child's configuration")
         expect(leaf.key_file not in told, f"the child is told of the key:\n{told}")
-        open_files = [os.readlink(f"/proc/{child}/fd/{fd}") for fd in os.listdir(f"/proc/{child}/fd")]
-        sockets_of_ours = {os.readlink(f"/proc/{server.process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{server.process.pid}/fd")}
-        shared = [f for f in open_files if f in sockets_of_ours and f.startswith("socket:")]
+        shared = [f for f in open_files(child) & open_files(server.process.pid) if f.startswith("socket:")]
         expect_equal(shared, [], "sockets that the child inherited")
         server.stop_well()
         expect(not os.path.exists(f"/proc/{child}"), "the child outlived its parent")
